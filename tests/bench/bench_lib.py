@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the benchmarks share: a private mount namespace with a tmpfs, a davitd, bundles, figures."""
+import ctypes
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+BUILD = Path(os.environ.get("DAVIT_BUILD_DIR", TOP / "build")).resolve()
+BENCH = BUILD / "tests/bench"
+DAVIT = BUILD / "client/davit"
+DAVITD = BUILD / "supervisor/davitd"
+DAVIT_OCI = BUILD / "runtime/oci/davit-oci"
+RUNC, CONMON = "runc", "conmon"
+PR_SET_CHILD_SUBREAPER = 36
+CLONE_NEWNS = 0x20000
+MS_REC, MS_PRIVATE = 16384, 1 << 18
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def check_call(result, what):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+class Bench:
+    """Everything lives on a tmpfs that only this process tree sees."""
+
+    def __enter__(self):
+        check_call(libc.unshare(CLONE_NEWNS), "unshare")
+        check_call(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount")
+        check_call(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
+        self.work = Path(tempfile.mkdtemp(prefix="davit-bench-", dir="/tmp"))
+        check_call(libc.mount(b"tmpfs", str(self.work).encode(), b"tmpfs", 0, b"mode=700"), "mount")
+        self.disk = Path(tempfile.mkdtemp(prefix="davit-bench-disk-", dir="/var/tmp"))
+        self.daemon = None
+        return self
+
+    def __exit__(self, *_):
+        self.stop_davitd()
+        check_call(libc.umount2(str(self.work).encode(), 2), "umount")
+        os.rmdir(self.work)
+        shutil.rmtree(self.disk)
+
+    def rootfs(self, payload="busybox"):
+        root = self.work / f"root-{payload}"
+        if root.exists():
+            return root
+        for name in ("bin", "proc", "sys", "dev", "tmp"):
+            (root / name).mkdir(parents=True)
+        shutil.copy(shutil.which("busybox"), root / "bin/busybox")
+        for applet in ("sh", "sleep", "true"):
+            (root / "bin" / applet).symlink_to("busybox")
+        shutil.copy(BENCH / "line-producer", root / "bin/line-producer")
+        if payload == "musl":
+            (root / "bin/true").unlink()
+            source = self.work / "true.c"
+            source.write_text("int main(void) { return 0; }\n")
+            subprocess.run(["musl-gcc", "-Os", "-static", "-o", root / "bin/true", source], check=True)
+        return root
+
+    def bundle(self, name, args, payload="busybox", rootfs=None):
+        """The default config of `davit-oci spec`, without masked paths (the floor has none)."""
+        folder = self.work / f"bundle-{name}"
+        folder.mkdir()
+        config = json.loads(subprocess.run([DAVIT_OCI, "spec", "--stdout"], check=True, capture_output=True).stdout)
+        config["process"]["args"] = args
+        config["process"]["terminal"] = False
+        config["root"] = {"path": str(rootfs or self.rootfs(payload)), "readonly": False}
+        config["mounts"] = [mount for mount in config["mounts"] if mount["type"] != "cgroup"]
+        config["linux"]["maskedPaths"] = config["linux"]["readonlyPaths"] = []
+        (folder / "config.json").write_text(json.dumps(config))
+        return folder
+
+    def start_davitd(self, log_dir=None):
+        state = self.work / "davit"
+        state.mkdir(exist_ok=True)
+        self.socket = state / "davit.sock"
+        log = open(self.work / "davitd.log", "ab")
+        self.daemon = subprocess.Popen(
+            [DAVITD, "--socket", self.socket, "--run-dir", state / "run", "--data-dir", state / "data",
+             "--log-dir", log_dir or state / "log", "--bus", "none"], stderr=log, stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while not self.socket.exists():
+            if self.daemon.poll() is not None or time.monotonic() > deadline:
+                sys.exit("davitd did not start:\n" + (self.work / "davitd.log").read_text())
+            time.sleep(0.005)
+
+    def davit(self, *arguments, check=True):
+        return subprocess.run([DAVIT, *map(str, arguments)], check=check, capture_output=True, text=True,
+                              env={**os.environ, "DAVIT_SOCKET": str(self.socket)}).stdout
+
+    def stop_davitd(self):
+        if not self.daemon:
+            return
+        for container in self.davit("ps", "-aq").split():
+            self.davit("rm", "-f", container)
+        self.daemon.send_signal(signal.SIGTERM)
+        self.daemon.wait(20)
+        self.daemon = None
+
+    def run_bench_start(self, *arguments):
+        """name -> list of microseconds"""
+        output = subprocess.run([BENCH / "bench-start", *map(str, arguments)], check=True, capture_output=True,
+                                text=True).stdout
+        samples = {}
+        for line in output.splitlines():
+            name, usec = line.split()
+            samples.setdefault(name, []).append(int(usec))
+        return samples
+
+
+def memory(pid):
+    """(USS, PSS) in bytes."""
+    values = {}
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        parts = line.split()
+        if len(parts) >= 3 and parts[2] == "kB":
+            values[parts[0].rstrip(":")] = int(parts[1]) * 1024
+    return values["Private_Clean"] + values["Private_Dirty"], values["Pss"]
+
+
+def cpu_seconds(pid):
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def percentile(samples, part):
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+def table(title, header, rows):
+    print(f"\n## {title}\n")
+    widths = [max(len(str(row[i])) for row in [header, *rows]) for i in range(len(header))]
+    for row in [header, ["-" * width for width in widths], *rows]:
+        print("| " + " | ".join(str(cell).ljust(width) for cell, width in zip(row, widths)) + " |", flush=True)
+
+
+def milliseconds(usec):
+    return f"{usec / 1000:.2f} ms"
+
+
+def median(samples):
+    return statistics.median(samples)
