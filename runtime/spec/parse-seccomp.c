@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/* linux.seccomp of config.json. */
+#include "runtime/spec/parse.h"
+
+static const struct Member argument_members[] = {
+    {.name = "index",
+     .read = member_read_u32,
+     MEMBER_FIELD(SpecSeccompArgument, index),
+     .maximum = UINT32_MAX,
+     .is_required = true},
+    {.name = "value",
+     .read = member_read_u64,
+     MEMBER_FIELD(SpecSeccompArgument, value),
+     .maximum = UINT64_MAX,
+     .is_required = true},
+    {.name = "valueTwo",
+     .read = member_read_u64,
+     MEMBER_FIELD(SpecSeccompArgument, value_two),
+     .maximum = UINT64_MAX},
+    {.name = "op", .read = member_read_string, MEMBER_FIELD(SpecSeccompArgument, op), .is_required = true},
+    {0},
+};
+
+static const struct Member rule_members[] = {
+    {.name = "names", .read = member_read_strings, MEMBER_FIELD(SpecSeccompRule, names), .is_required = true},
+    {.name = "action",
+     .read = member_read_string,
+     MEMBER_FIELD(SpecSeccompRule, action),
+     .is_required = true},
+    {.name = "errnoRet",
+     .read = member_read_u32,
+     MEMBER_FIELD(SpecSeccompRule, errno_value),
+     MEMBER_OTHER(SpecSeccompRule, has_errno),
+     .maximum = UINT32_MAX},
+    {.name = "args",
+     .read = member_read_list,
+     MEMBER_FIELD(SpecSeccompRule, arguments),
+     MEMBER_OTHER(SpecSeccompRule, argument_count),
+     .members = argument_members,
+     .element_size = sizeof(struct SpecSeccompArgument)},
+    {0},
+};
+
+const struct Member parse_seccomp_members[] = {
+    {.name = "defaultAction",
+     .read = member_read_string,
+     MEMBER_FIELD(Spec, seccomp.default_action),
+     .is_required = true},
+    {.name = "defaultErrnoRet",
+     .read = member_read_u32,
+     MEMBER_FIELD(Spec, seccomp.default_errno),
+     MEMBER_OTHER(Spec, seccomp.has_default_errno),
+     .maximum = UINT32_MAX},
+    {.name = "architectures", .read = member_read_strings, MEMBER_FIELD(Spec, seccomp.architectures)},
+    {.name = "flags", .read = member_read_strings, MEMBER_FIELD(Spec, seccomp.flags)},
+    {.name = "listenerPath", .read = member_refuse},
+    {.name = "listenerMetadata", .read = member_refuse},
+    {.name = "syscalls",
+     .read = member_read_list,
+     MEMBER_FIELD(Spec, seccomp.rules),
+     MEMBER_OTHER(Spec, seccomp.rule_count),
+     .members = rule_members,
+     .element_size = sizeof(struct SpecSeccompRule)},
+    {0},
+};
