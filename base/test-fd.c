@@ -167,7 +167,7 @@ static void test_tree_remove_keeps_out_of_mounts(void)
         _exit(remove_over_mounts(path));
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        test_skip("needs the right to mount");
+        test_skip("needs a private mount namespace");
     else
         CHECK_EQ(status, 0);
 }

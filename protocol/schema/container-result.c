@@ -47,9 +47,9 @@ static const struct SchemaField exit_fields[] = {
     ALWAYS("cause", SCHEMA_STRUCT, "Why it ended.", .of = &type_cause),
     ALWAYS("evidence", SCHEMA_STRUCT, "What its cgroup counted; what is not known is missing.",
            .of = &type_evidence),
-    MAYBE("started_usec", SCHEMA_U64,
+    MAYBE("started", SCHEMA_U64,
           "When its program began, in microseconds since the epoch; nil: it never did."),
-    MAYBE("finished_usec", SCHEMA_U64, "When it ended, in microseconds since the epoch."),
+    MAYBE("finished", SCHEMA_U64, "When it ended, in microseconds since the epoch."),
     ALWAYS("generation", SCHEMA_U64, "Which of its starts this is about, counted from 1."),
     ALWAYS("log", SCHEMA_STRUCT, "What became of its output.", .of = &type_exit_log),
 };

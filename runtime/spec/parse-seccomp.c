@@ -2,7 +2,7 @@
 /* linux.seccomp of config.json. */
 #include "runtime/spec/parse.h"
 
-static const struct Member argument_members[] = {
+const struct Member parse_seccomp_argument_members[] = {
     {.name = "index",
      .read = member_read_u32,
      MEMBER_FIELD(SpecSeccompArgument, index),
@@ -36,7 +36,7 @@ static const struct Member rule_members[] = {
      .read = member_read_list,
      MEMBER_FIELD(SpecSeccompRule, arguments),
      MEMBER_OTHER(SpecSeccompRule, argument_count),
-     .members = argument_members,
+     .members = parse_seccomp_argument_members,
      .element_size = sizeof(struct SpecSeccompArgument)},
     {0},
 };

@@ -49,6 +49,18 @@ static const struct {
     RLIMIT(RTPRIO),  RLIMIT(RTTIME),   RLIMIT(SIGPENDING), RLIMIT(STACK),
 };
 
+int spec_rlimit_name(struct SpecRlimit *limit, const char *name)
+{
+    for (size_t i = 0; i < ELEMENTSOF(rlimit_names); i++) {
+        if (!str_equal(name, rlimit_names[i].name))
+            continue;
+        limit->name = rlimit_names[i].name;
+        limit->resource = rlimit_names[i].resource;
+        return 0;
+    }
+    return -EINVAL;
+}
+
 static int read_rlimit_type(struct Reader *reader, const struct JsonNode *node, const struct Member *member,
                             void *target)
 {
@@ -57,14 +69,9 @@ static int read_rlimit_type(struct Reader *reader, const struct JsonNode *node, 
     int r = member_check_kind(reader, node, JSON_STRING);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < ELEMENTSOF(rlimit_names); i++) {
-        if (!str_equal(json_string(node), rlimit_names[i].name))
-            continue;
-        limit->name = rlimit_names[i].name;
-        limit->resource = rlimit_names[i].resource;
-        return 0;
-    }
-    return json_fail(node, reader->error, ERROR_INVALID_ARGUMENT, "is no resource limit of Linux");
+    if (spec_rlimit_name(limit, json_string(node)) < 0)
+        return json_fail(node, reader->error, ERROR_INVALID_ARGUMENT, "is no resource limit of Linux");
+    return 0;
 }
 
 static const struct Member rlimit_members[] = {

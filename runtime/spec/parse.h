@@ -5,3 +5,4 @@
 
 extern const struct Member parse_linux_members[];   /* target: struct Spec */
 extern const struct Member parse_seccomp_members[]; /* target: struct Spec */
+extern const struct Member parse_seccomp_argument_members[]; /* target: struct SpecSeccompArgument */

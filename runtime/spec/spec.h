@@ -106,6 +106,7 @@ struct SpecResources {
     int64_t memory_reservation; /* soft limit: memory.low on v2, soft_limit on v1 */
     int64_t pids;
     uint64_t cpu_shares; /* 2..262144 */
+    uint64_t cpu_weight; /* 1..10000, in place of shares; 0: not given (config.json has no such member) */
     int64_t cpu_quota;   /* usec per period */
     uint64_t cpu_period; /* usec */
     struct SpecDeviceRule *devices;
@@ -182,6 +183,9 @@ int spec_validate(const struct Spec *spec, struct Error *error);
  * /etc/group below root_fd (bounded, regular files only); numbers stay numbers. Fills uid, gid and
  * the groups that list the name. where = "user". */
 int spec_resolve_user(struct Spec *spec, int root_fd, const char *user, struct Error *error);
+
+/* Sets name and resource from "RLIMIT_NOFILE"; -EINVAL when Linux has no such limit. */
+int spec_rlimit_name(struct SpecRlimit *limit, const char *name);
 
 /* The text that `davit-oci spec` prints: a config.json that runs `sh` in rootfs. */
 extern const char *const SPEC_TEMPLATE;

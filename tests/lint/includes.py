@@ -39,7 +39,7 @@ AREAS = {
 # Headers of libraries, and the only folders or files that see them.
 LIBRARIES = {
     r"uv\.h|uv/": ["loop"],
-    r"json-c/": ["runtime/spec/json.c", "runtime/oci"],
+    r"json-c/": ["runtime/spec/json.c", "runtime/oci", "client/option-file.c"],
     r"seccomp\.h": ["runtime/plan"],
     r"sys/capability\.h": ["runtime/plan"],
     r"msgpack\.h|msgpack/": ["protocol"],

@@ -12,7 +12,7 @@ LIBC = {"libc"}
 # A program, what it must need, and what it must not; None: exactly what it must.
 PROGRAMS = {
     "davit-shim": (set(), None),
-    "davit": (LIBC | {"libmsgpackc"}, None),
+    "davit": (LIBC | {"libmsgpackc", "libjson-c"}, None),
     "davit-oci": (LIBC, {"libuv", "libsystemd", "libmsgpackc"}),
     "davitd": (LIBC | {"libuv", "libseccomp", "libcap", "libmsgpackc", "libsystemd", "libjson-c"}, None),
 }

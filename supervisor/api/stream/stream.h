@@ -35,6 +35,7 @@ struct Stream { /* first member of each kind's struct */
     uint64_t dropped;       /* bytes (events: count) it did not get */
     uint32_t write_request; /* msgid of the stream.write in flight */
     bool writing, ended;
+    bool woken; /* stream_wake() was called since the last pull */
 };
 
 /* --- for the sources (implemented in api/rpc/stream-rpc.c beside the server) --- */
