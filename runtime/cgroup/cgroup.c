@@ -158,6 +158,9 @@ static int make_once(unsigned version, const char *mount, const char *path, cons
         int next = open_folder(fd, name);
         if (next < 0 && last)
             (void)unlinkat(fd, name, AT_REMOVEDIR);
+        /* It becomes the root of what the container sees, whatever our umask is. */
+        if (next >= 0 && last)
+            (void)fchmod(next, 0755);
         safe_close(fd);
         fd = next;
         if (fd < 0)

@@ -8,13 +8,9 @@
 #include "base/test.h"
 #include "runtime/cgroup/cgroup.h"
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,7 +26,6 @@ static bool prepare(struct CgroupLayout *layout, char path[CGROUP_PATH_MAX], con
     return true;
 }
 
-/* A v1 mount of this controller, or NULL and the case is skipped. */
 static const char *v1_mount(const struct CgroupLayout *layout, const char *controller)
 {
     const struct CgroupHierarchy *hierarchy = cgroup_layout_v1(layout, controller);
@@ -162,7 +157,12 @@ static void test_v2(void)
         return;
     }
     struct CgroupSet set = {0};
+    struct stat st = {0};
+    mode_t before = umask(077);
     CHECK_EQ(make(&set, 2, layout.v2_mount, path), 0);
+    umask(before);
+    CHECK_EQ(fstat(set.dirs[0].fd, &st), 0);
+    CHECK_EQ(st.st_mode & 0777, 0755);
     check_life(&set);
     struct CgroupEvidence evidence;
     cgroup_set_evidence(&set, &evidence);
@@ -187,13 +187,9 @@ static void check_v1(const char *controller)
     CHECK(parents_are_gone(mount));
 }
 
-static void test_v1_with_freezer(void)
+static void test_v1_with_and_without_freezer(void)
 {
     check_v1("freezer");
-}
-
-static void test_v1_without_freezer(void)
-{
     check_v1("pids");
 }
 
@@ -216,9 +212,8 @@ static void check_fork_chain(unsigned version, const char *mount, const char *pa
     const struct CgroupHierarchy *pids = cgroup_layout_v1(&layout, "pids");
     if (pids && version == 2)
         CHECK_EQ(make(&set, 1, pids->mount, path), 0);
-    if (pids)
-        for (unsigned i = 0; i < set.count; i++)
-            (void)cgroup_dir_write(&set.dirs[i], "pids.max", "20");
+    for (unsigned i = 0; i < set.count; i++)
+        (void)cgroup_dir_write(&set.dirs[i], "pids.max", "20");
     struct PidRef child = spawn(&set, fork_without_end);
     CHECK_EQ(cgroup_set_kill(&set), 0);
     int status = wait_exit(&child);
@@ -492,8 +487,7 @@ static void test_evidence_of_refused_forks_v1(void)
 
 static const struct Test tests[] = {
     TEST(test_v2),
-    TEST(test_v1_with_freezer),
-    TEST(test_v1_without_freezer),
+    TEST(test_v1_with_and_without_freezer),
     TEST(test_kill_of_a_fork_chain_v2),
     TEST(test_kill_of_a_fork_chain_v1),
     TEST(test_make_refuses),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/str.h"
 #include "base/test.h"
 #include "runtime/cgroup/cgroup.h"
 #include <string.h>
@@ -86,9 +87,10 @@ static void test_layouts(void)
 
 static void test_a_mount_point_too_long_is_left_out(void)
 {
-    char text[512] = "41 31 0:38 / /sys/fs/cgroup/";
-    memset(text + strlen(text), 'x', CGROUP_MOUNT_MAX);
-    strcat(text, " rw - cgroup2 cgroup2 rw\n");
+    char text[512], name[CGROUP_MOUNT_MAX + 1];
+    memset(name, 'x', sizeof(name));
+    name[sizeof(name) - 1] = 0;
+    str_format(text, sizeof(text), "41 31 0:38 / /sys/fs/cgroup/%s rw - cgroup2 cgroup2 rw\n", name);
     struct CgroupLayout layout;
     CHECK_EQ(cgroup_layout_parse(&layout, text, NULL, NULL), 0);
     CHECK_EQ(layout.kind, CGROUP_NONE);
