@@ -15,7 +15,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { STDIN_CHUNK = 65536 };
+enum { STDIN_CHUNK = 65536, END_MSEC = 1000 };
 enum SessionChannel { CHANNEL_STDOUT, CHANNEL_STDERR, CHANNEL_COUNT };
 
 static const struct {
@@ -34,7 +34,7 @@ struct Session {
     davit_stream *attach;
     int signal_fd;
     bool attached, output_over, started, exited, over;
-    bool stdin_open, stdin_ready, writing;
+    bool stdin_open, stdin_eof, writing;
     bool wants_kill[NSIG]; /* came before the start was answered */
     uint64_t seen[CHANNEL_COUNT];
     bool offset_known[CHANNEL_COUNT];
@@ -228,11 +228,15 @@ static void on_open(davit_stream *stream, const davit_value *result, const davit
 
 /* ---- input ---- */
 
+/* The container has closed its stdin or has ended, which its exit tells; anything else is worth a word. */
 static void on_stdin_closed(struct Session *session, const struct Error *error)
 {
+    static const int32_t ends[] = {ERROR_WRONG_STATE, ERROR_NOT_FOUND, ERROR_UNAVAILABLE};
     session->stdin_open = false;
-    if (error->code != ERROR_WRONG_STATE && !is_lost(session))
-        cli_warn(session->cli, "stdin was not passed on: %s", error->what);
+    for (size_t i = 0; i < ELEMENTSOF(ends); i++)
+        if (error->code == ends[i])
+            return;
+    cli_warn(session->cli, "stdin was not passed on: %s", error->what);
 }
 
 static void on_written(davit_stream *stream, uint64_t written, const davit_error *error, void *userdata)
@@ -260,32 +264,62 @@ static void session_read_stdin(struct Session *session)
     } else {
         r = davit_stream_close_stdin(session->attach);
         session->stdin_open = false;
+        session->stdin_eof = true;
     }
     if (r == 0 || is_lost(session))
         return;
     struct Error error = {0};
-    error_set_errno(&error, ERROR_UNAVAILABLE, r, "stdin", "cannot send");
+    error_set_errno(&error, r == -EPIPE ? ERROR_UNAVAILABLE : ERROR_INTERNAL, r, "stdin", "cannot send");
     on_stdin_closed(session, &error);
 }
 
 /* ---- the loop ---- */
 
-/* Attaches, waits and, where it is not known to be started, starts. */
-static int session_begin(struct Session *session)
+/* After a reconnection: to one that has exited there is nothing to attach, it would wait for a next start. */
+static void session_look(struct Session *session)
+{
+    static const char *const active[] = {"starting", "running", "stopping"};
+    _cleanup_value_ davit_value *arguments = davit_value_new_map(), *result = NULL;
+    _cleanup_error_ davit_error *error = NULL;
+    davit_value_set_string(arguments, "container", session->options->container);
+    davit_call(session->cli->client, "container.inspect", arguments, DAVIT_FOREVER, &result, &error);
+    if (is_lost(session) || (error && is_missing(session, error)))
+        return;
+    session->output_over |= session->started;
+    for (size_t i = 0; i < ELEMENTSOF(active); i++)
+        if (str_equal(davit_value_get_string(result, "state"), active[i]))
+            session->output_over = false;
+}
+
+static int session_attach(struct Session *session)
 {
     static const davit_stream_callbacks callbacks = {
         .on_open = on_open, .on_data = on_data, .on_end = on_end};
     _cleanup_value_ davit_value *arguments = davit_value_new_map();
     davit_client *client = session->cli->client;
     int r = davit_value_set_string(arguments, "container", session->options->container);
-    if (r == 0 && session->stdin_open)
+    if (r == 0 && (session->stdin_open || session->stdin_eof))
         r = davit_value_set_bool(arguments, "stdin", true);
-    if (r == 0 && !session->output_over)
+    if (r == 0)
         r = davit_stream_open(client, "container.attach", arguments, 0, &callbacks, session,
                               &session->attach);
     while (r == 0 && !session->attached && !session->output_over && !session->missing && !session->over &&
            !is_lost(session))
         davit_wait(client, DAVIT_FOREVER);
+    /* Whether the half-close has arrived before the connection was lost is not known. */
+    if (r == 0 && session->attached && session->stdin_eof)
+        r = davit_stream_close_stdin(session->attach);
+    return r;
+}
+
+/* Attaches, waits and, where it is not known to be started, starts. */
+static int session_begin(struct Session *session)
+{
+    int r = 0;
+    if (session->resuming)
+        session_look(session);
+    if (!session->output_over && !session->missing && !is_lost(session))
+        r = session_attach(session);
     if (r < 0 || session->missing || session->over || is_lost(session))
         return r;
     r = session_call(session, "container.wait", NULL, NULL, on_wait);
@@ -348,8 +382,12 @@ static int session_turn(struct Session *session)
         {.fd = session->signal_fd, .events = POLLIN},
         {.fd = reads ? STDIN_FILENO : -1, .events = POLLIN},
     };
-    if (poll(watched, 3, -1) < 0)
+    /* It may have exited between the look and the attaching: then no end of the stream comes. */
+    bool doubtful = session->resuming && session->exited;
+    int ready = poll(watched, 3, doubtful ? END_MSEC : -1);
+    if (ready < 0)
         return errno == EINTR ? 0 : -errno;
+    session->output_over |= doubtful && ready == 0;
     if (watched[1].revents)
         session_read_signal(session);
     if (watched[2].revents)

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* run: create and start, in the foreground or not; attach: join one that runs. */
+#include "base/clock.h"
 #include "base/str.h"
 #include "client/cli.h"
 #include "client/client.h"
 #include "client/session.h"
 #include "client/value.h"
+
+enum { DELETE_TIMEOUT_SEC = 5 };
 
 static bool has_source(const davit_value *arguments)
 {
@@ -69,17 +72,23 @@ int verb_create(struct Cli *cli, struct Parsed *parsed)
     return cli_finish_stdout(cli);
 }
 
-/* With --rm nothing stays of a container whose start has failed. davitd may have deleted it already. */
+/* With --rm nothing stays of a container whose start has failed. Who deletes it, davitd by itself or this
+ * request, does not matter: gone is what it has to be. */
 static void delete_after_failure(struct Cli *cli, const char *id)
 {
     _cleanup_value_ davit_value *arguments = davit_value_new_map();
-    _cleanup_error_ davit_error *error = NULL;
+    _cleanup_error_ davit_error *refused = NULL, *error = NULL;
     davit_value_set_string(arguments, "container", id);
     if (!cli->client ||
-        davit_call(cli->client, "container.delete", arguments, DAVIT_FOREVER, NULL, &error) == 0)
+        davit_call(cli->client, "container.delete", arguments, DAVIT_FOREVER, NULL, &refused) == 0)
         return;
-    if (error->error.code != ERROR_NOT_FOUND && error->error.code != ERROR_WRONG_STATE)
-        cli_warn(cli, "the container is not deleted: %s", error->error.what);
+    davit_value_set_string(arguments, "condition", "deleted");
+    davit_value_set_uint(arguments, "timeout_usec", DELETE_TIMEOUT_SEC * USEC_PER_SEC);
+    if (refused->error.code == ERROR_WRONG_STATE)
+        davit_call(cli->client, "container.wait", arguments, DAVIT_FOREVER, NULL, &error);
+    const struct Error *told = error ? &error->error : &refused->error;
+    if (told->code != ERROR_NOT_FOUND && (error || told->code != ERROR_WRONG_STATE))
+        cli_warn(cli, "the container is not deleted: %s", told->what);
 }
 
 static int start_detached(struct Cli *cli, const char *id)

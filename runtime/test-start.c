@@ -442,6 +442,14 @@ static void test_cgroups_are_made_and_removed(void)
     CHECK_EQ(outcome.event, RUNTIME_FAILED);
     CHECK_EQ(outcome.error.code, ERROR_ALREADY_EXISTS);
     CHECK(access(folder, F_OK) < 0);
+    /* One that is not ours stays. */
+    recipe.host[1].kind = (enum OpKind)0;
+    *strrchr(folder, '/') = 0;
+    CHECK_EQ(mkdir(folder, 0755), 0);
+    *strrchr(path, '/') = 0;
+    recipe_run(&recipe, &outcome);
+    CHECK_EQ(outcome.error.code, ERROR_ALREADY_EXISTS);
+    CHECK_EQ(rmdir(folder), 0);
 }
 
 static const struct Test tests[] = {

@@ -13,17 +13,33 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { LOG_READ_MAX = 256 << 20, FD_SPARE = 100 };
+enum { LOG_READ_MAX = 256 << 20, FD_SPARE = 100, PROGRAM_SIZE_MAX = 64 << 20 };
 
 static const char ID[] = "box";
 
+/* The fixture hides /tmp, where the build may be: the program goes along, into the fixture's folder. */
+static bool bring_program(void)
+{
+    _cleanup_free_ char *program = NULL;
+    size_t size = 0;
+    int r = file_read(AT_FDCWD, getenv("DAVIT_SHIM"), PROGRAM_SIZE_MAX, &program, &size);
+    CHECK_EQ(r, 0);
+    if (r < 0 || !fixture_ready())
+        return false;
+    CHECK_EQ(file_create(AT_FDCWD, fixture_path("davit-shim"), program, size, 0755), 0);
+    return true;
+}
+
 bool rig_ready(void)
 {
+    static bool is_ready;
     if (!getenv("DAVIT_SHIM")) {
         test_skip("needs DAVIT_SHIM, the program under test");
         return false;
     }
-    return fixture_ready();
+    if (!is_ready)
+        is_ready = bring_program();
+    return is_ready && fixture_ready();
 }
 
 static struct sockaddr_un socket_address(void)
@@ -72,7 +88,7 @@ void rig_prepare(struct Rig *rig, const struct RigPlan *plan)
     exit_slot_init(&slot, RIG_GENERATION, EXIT_SLOT_ARMED);
     CHECK_EQ(exit_slot_write(rig->slot, &slot), 0);
     rig->log_dir =
-        open(plan->log_dir ? plan->log_dir : fixture_path("log"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        open(fixture_path(plan->log_dir ? plan->log_dir : "log"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CHECK(rig->log_dir >= 0);
     if (!plan->no_config)
         send_config(rig, plan);
@@ -110,7 +126,7 @@ static _Noreturn void exec_shim(const int fds[4])
         dup2(null_fd, i);
     for (int i = 0; i < 4; i++)
         dup2(spare[i], SHIM_FD_LISTEN + i);
-    execl(getenv("DAVIT_SHIM"), "davit-shim", ID, NULL);
+    execl(fixture_path("davit-shim"), "davit-shim", ID, NULL);
     _exit(99);
 }
 
@@ -317,13 +333,6 @@ int rig_packet(int fd, char *data, size_t *ret_size)
     return packet[0];
 }
 
-uint64_t rig_checksum(uint64_t sum, const char *data, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        sum = sum * UINT64_C(1099511628211) + (unsigned char)data[i] + 1;
-    return sum;
-}
-
 static void note_control(const char *data, struct RigOutput *output)
 {
     struct AttachControl control;
@@ -348,31 +357,35 @@ static void note_control(const char *data, struct RigOutput *output)
     }
 }
 
-static void note_output(int channel, const char *data, size_t size, struct RigOutput *output)
+static void note_stdout(const char *data, size_t size, struct RigOutput *output)
 {
-    unsigned stream = channel == ATTACH_STDERR;
-    if (channel == ATTACH_STDOUT) {
-        if (output->bytes[0] < sizeof(output->head) - 1)
-            memcpy(output->head + output->bytes[0], data,
-                   MIN(size, sizeof(output->head) - 1 - (size_t)output->bytes[0]));
-        output->crc = rig_checksum(output->crc, data, size);
-    }
-    output->bytes[stream] += size;
+    uint64_t offset = output->bytes[0] + output->gaps[0];
+    if (output->bytes[0] < sizeof(output->head) - 1)
+        memcpy(output->head + output->bytes[0], data,
+               MIN(size, sizeof(output->head) - 1 - (size_t)output->bytes[0]));
+    if (output->expected &&
+        (offset + size > output->expected_size || memcmp(output->expected + offset, data, size) != 0))
+        output->is_wrong = true;
 }
 
-void rig_read_output(int fd, struct RigOutput *ret)
+void rig_note_packet(int channel, const char *data, size_t size, struct RigOutput *output)
+{
+    CHECK_EQ(output->ends, 0);
+    if (channel == ATTACH_CONTROL)
+        note_control(data, output);
+    if (channel == ATTACH_STDOUT)
+        note_stdout(data, size, output);
+    if (channel == ATTACH_STDOUT || channel == ATTACH_STDERR)
+        output->bytes[channel == ATTACH_STDERR] += size;
+    CHECK_EQ(output->begins, 1);
+}
+
+void rig_read_output(int fd, struct RigOutput *output)
 {
     static char data[ATTACH_PAYLOAD_MAX];
     size_t size = 0;
-    *ret = (struct RigOutput){0};
-    for (int channel = rig_packet(fd, data, &size); channel >= 0; channel = rig_packet(fd, data, &size)) {
-        CHECK_EQ(ret->ends, 0);
-        if (channel == ATTACH_CONTROL)
-            note_control(data, ret);
-        else
-            note_output(channel, data, size, ret);
-        CHECK_EQ(ret->begins, 1);
-    }
+    for (int channel = rig_packet(fd, data, &size); channel >= 0; channel = rig_packet(fd, data, &size))
+        rig_note_packet(channel, data, size, output);
 }
 
 char *rig_log(const struct Rig *rig, size_t *ret_size)

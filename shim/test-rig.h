@@ -21,7 +21,7 @@ struct RigPlan {
     uint64_t log_max_size;
     uint32_t log_max_files;
     unsigned when_full;
-    const char *log_dir; /* NULL: a fresh folder */
+    const char *log_dir; /* below the fixture's folder; NULL: a fresh one */
 };
 
 struct Rig {
@@ -68,16 +68,19 @@ void rig_deinit(struct Rig *rig);
 bool rig_wait_readable(int fd);
 /* One packet of an attachment: its channel, -1 at the end; up to 64 KiB into data. */
 int rig_packet(int fd, char *data, size_t *ret_size);
-/* Reads output until END; control packets but BEGIN are counted. */
+/* Reads output until END; control packets are counted. When stdout is known beforehand, each packet is
+ * compared with what should be at its place, which the gaps told so far move on. */
 struct RigOutput {
+    const char *expected;
+    size_t expected_size;
+    bool is_wrong;
     uint64_t bytes[2], gaps[2];
     char head[4096]; /* of stdout */
     unsigned begins, ends, acks, gones;
     uint64_t acked;
-    uint64_t crc; /* rolling, of stdout */
 };
-void rig_read_output(int fd, struct RigOutput *ret);
-uint64_t rig_checksum(uint64_t sum, const char *data, size_t size);
+void rig_read_output(int fd, struct RigOutput *output);
+void rig_note_packet(int channel, const char *data, size_t size, struct RigOutput *output);
 
 /* The text of all log files, oldest first; the caller frees. */
 char *rig_log(const struct Rig *rig, size_t *ret_size);

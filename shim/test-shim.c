@@ -58,7 +58,7 @@ static void test_runs_and_ends(void)
     CHECK_EQ(slot.offset_stdout, 4);
     CHECK_EQ(slot.offset_stderr, 4);
     CHECK_EQ(slot.tail_size, 8);
-    struct RigOutput output;
+    struct RigOutput output = {0};
     rig_read_output(attached, &output);
     CHECK_STR(output.head, "one\n");
     CHECK_EQ(output.bytes[1], 4);
@@ -260,7 +260,7 @@ static void test_damaged_plan(void)
     rig_finish_as(&rig, SHIM_FAILED, &slot);
     CHECK_EQ(slot.error.code, ERROR_INTERNAL);
     CHECK_STR(slot.error.where, "plan");
-    struct RigOutput output;
+    struct RigOutput output = {0};
     rig_read_output(attached, &output);
     CHECK_EQ(output.ends, 1);
     rig_deinit(&rig);

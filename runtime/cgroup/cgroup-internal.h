@@ -25,7 +25,10 @@ int cgroup_read_number(const struct CgroupDir *dir, const char *file, const char
  * -EFBIG when the tree is unreasonably large; what was found is still there. */
 int cgroup_tree_processes(int dir_fd, struct Buf *ret_pids);
 /* Signals them by pidfd, each checked to be still in the folder; 0 or the first negative errno but
- * ESRCH. *ret_count (may be NULL) is how many there were. */
-int cgroup_tree_signal(const struct CgroupDir *dir, int signal, unsigned *ret_count);
+ * ESRCH. */
+int cgroup_tree_signal(const struct CgroupDir *dir, int signal);
+/* SIGKILL, again and again until a sweep meets nobody new: what is killed stays listed until it is
+ * gone, and what was forked meanwhile is met by the next one. */
+int cgroup_tree_kill(const struct CgroupDir *dir);
 /* Removes all folders below dir_fd, not itself. -EBUSY while something lives in one of them. */
 int cgroup_tree_remove(int dir_fd);

@@ -7,11 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <signal.h>
 #include <unistd.h>
 
 enum {
-    SWEEPS_MAX = 64,
     CHARGE_SLACK = 64 << 10, /* the largest allocation for which the kernel kills rather than fails */
 };
 
@@ -24,27 +22,14 @@ static const struct CgroupDir *freezer_of(const struct CgroupSet *set)
     return NULL;
 }
 
-/* Sweeps go on while they find more than the one before: what is killed stays listed until it is
- * reaped, so a count that no longer grows means that nobody new came. */
-static int sweep(const struct CgroupDir *dir)
-{
-    unsigned before = 0, count = 0;
-    int r = cgroup_tree_signal(dir, SIGKILL, &count);
-    for (unsigned i = 0; i < SWEEPS_MAX && r >= 0 && count > before; i++) {
-        before = count;
-        r = cgroup_tree_signal(dir, SIGKILL, &count);
-    }
-    return r;
-}
-
 /* A frozen task keeps its SIGKILL pending until the thaw. */
 static int v1_kill(const struct CgroupSet *set)
 {
     const struct CgroupDir *freezer = freezer_of(set);
     if (!freezer)
-        return sweep(&set->dirs[0]);
+        return cgroup_tree_kill(&set->dirs[0]);
     (void)cgroup_dir_write(freezer, "freezer.state", "FROZEN");
-    int r = sweep(freezer);
+    int r = cgroup_tree_kill(freezer);
     int thawed = cgroup_dir_write(freezer, "freezer.state", "THAWED");
     return r < 0 || thawed == -ENODEV || thawed == -ENOENT ? r : thawed;
 }

@@ -6,21 +6,13 @@
 #include "runtime/cgroup/cgroup-internal.h"
 #include <errno.h>
 #include <linux/magic.h>
-#include <signal.h>
 
-enum { SWEEPS_MAX = 64 };
-
-/* Linux before 5.14 has no cgroup.kill. Frozen, nothing in it can fork away from the sweep; killed
- * tasks leave the freezer by themselves, new ones that entered meanwhile are met by the next one. */
+/* Linux before 5.14 has no cgroup.kill. Frozen, nothing in it can fork away from the sweep, and
+ * killed tasks leave the freezer by themselves. */
 static int kill_by_sweep(const struct CgroupDir *dir)
 {
     (void)cgroup_dir_write(dir, "cgroup.freeze", "1");
-    unsigned before = 0, count = 0;
-    int r = cgroup_tree_signal(dir, SIGKILL, &count);
-    for (unsigned i = 0; i < SWEEPS_MAX && r >= 0 && count > before; i++) {
-        before = count;
-        r = cgroup_tree_signal(dir, SIGKILL, &count);
-    }
+    int r = cgroup_tree_kill(dir);
     (void)cgroup_dir_write(dir, "cgroup.freeze", "0");
     return r;
 }

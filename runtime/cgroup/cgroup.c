@@ -262,7 +262,7 @@ int cgroup_set_kill(const struct CgroupSet *set)
 
 int cgroup_set_signal(const struct CgroupSet *set, int signal)
 {
-    return set->count ? cgroup_tree_signal(&set->dirs[0], signal, NULL) : 0;
+    return set->count ? cgroup_tree_signal(&set->dirs[0], signal) : 0;
 }
 
 int cgroup_set_is_populated(const struct CgroupSet *set)

@@ -10,6 +10,7 @@
 #include "runtime/cgroup/cgroup-internal.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 enum {
@@ -17,6 +18,7 @@ enum {
     PROCESSES_SIZE_MAX = 64 << 20,
     OPEN_CHUNK = 2048, /* below PATH_MAX */
     NUMBERS_SIZE_MAX = 64 << 10,
+    SWEEPS_MAX = 256,
 };
 
 #define NO_LIMIT (UINT64_C(1) << 62) /* v1 shows "none" as the largest multiple of a page */
@@ -182,23 +184,53 @@ static bool process_is_inside(const struct CgroupDir *dir, pid_t pid)
     return false;
 }
 
-int cgroup_tree_signal(const struct CgroupDir *dir, int signal, unsigned *ret_count)
+static bool is_listed(const struct Buf *pids, pid_t pid)
 {
-    _cleanup_buf_ struct Buf pids = BUF_INIT;
-    int result = cgroup_tree_processes(dir->fd, &pids);
-    unsigned count = 0;
-    for (size_t at = 0; at + sizeof(pid_t) <= pids.size; at += sizeof(pid_t)) {
+    for (size_t at = 0; at + sizeof(pid) <= pids->size; at += sizeof(pid))
+        if (memcmp(pids->data + at, &pid, sizeof(pid)) == 0)
+            return true;
+    return false;
+}
+
+static int signal_all(const struct CgroupDir *dir, int signal, struct Buf *pids)
+{
+    int result = cgroup_tree_processes(dir->fd, pids);
+    for (size_t at = 0; at + sizeof(pid_t) <= pids->size; at += sizeof(pid_t)) {
         pid_t pid;
-        memcpy(&pid, pids.data + at, sizeof(pid));
+        memcpy(&pid, pids->data + at, sizeof(pid));
         _cleanup_close_ int fd = sys_pidfd_open(pid, 0);
         if (fd < 0 || !process_is_inside(dir, pid))
             continue;
-        count++;
         if (sys_pidfd_send_signal(fd, signal, NULL, 0) < 0 && errno != ESRCH && result == 0)
             result = -errno;
     }
-    if (ret_count)
-        *ret_count = count;
+    return result;
+}
+
+int cgroup_tree_signal(const struct CgroupDir *dir, int signal)
+{
+    _cleanup_buf_ struct Buf pids = BUF_INIT;
+    return signal_all(dir, signal, &pids);
+}
+
+int cgroup_tree_kill(const struct CgroupDir *dir)
+{
+    _cleanup_buf_ struct Buf before = BUF_INIT;
+    bool fresh = true;
+    int result = 0;
+    for (unsigned i = 0; i < SWEEPS_MAX && fresh && result >= 0; i++) {
+        _cleanup_buf_ struct Buf pids = BUF_INIT;
+        result = signal_all(dir, SIGKILL, &pids);
+        fresh = false;
+        for (size_t at = 0; at + sizeof(pid_t) <= pids.size && !fresh; at += sizeof(pid_t)) {
+            pid_t pid;
+            memcpy(&pid, pids.data + at, sizeof(pid));
+            fresh = !is_listed(&before, pid);
+        }
+        buf_deinit(&before);
+        before = pids;
+        pids = (struct Buf)BUF_INIT;
+    }
     return result;
 }
 

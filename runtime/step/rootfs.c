@@ -6,7 +6,8 @@
  * host's tree in one go: the single unmount of a start, as each costs an RCU grace period.
  *
  * Nothing may travel back to the host: its tree becomes a slave first. Where the configuration asks
- * for shared propagation, the mount that we attach below is cut off instead.
+ * for shared propagation, the host's tree stays shared for the sake of bind mounts, and the mount
+ * that the root is attached to is cut off instead. The root itself gets its propagation at the end.
  */
 #include "base/fd.h"
 #include "base/resolve.h"
@@ -39,15 +40,15 @@ static int make_parent_private(int dir_fd)
     return -errno;
 }
 
+/* Before anything is attached. What the configuration asks for is then the root's, see step_pivot(). */
 static int cut_off(struct StepContext *context, const struct Op *op, uint64_t propagation, int dir_fd)
 {
-    unsigned long flags = propagation ? (unsigned long)propagation : MS_REC | MS_SLAVE;
-    if (mount(NULL, "/", NULL, flags, NULL) < 0)
+    bool shared = propagation & MS_SHARED;
+    context->root_propagation = propagation == (MS_REC | MS_SLAVE) ? 0 : propagation;
+    context->root_shared = shared;
+    if (mount(NULL, "/", NULL, shared ? (unsigned long)propagation : MS_REC | MS_SLAVE, NULL) < 0)
         return step_fail(context, op, errno, "propagation of the host's tree");
-    if (!(flags & MS_SHARED))
-        return 0;
-    context->root_shared = true;
-    int r = make_parent_private(dir_fd);
+    int r = shared ? make_parent_private(dir_fd) : 0;
     return r < 0 ? step_fail(context, op, r, "the mount that holds it") : 0;
 }
 
@@ -186,5 +187,8 @@ int step_pivot(struct StepContext *context, const struct Op *op)
         return step_fail(context, op, errno, "cannot cut off the host's tree");
     if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
         return step_fail(context, op, errno, "cannot detach the host's tree");
+    if (context->root_propagation &&
+        mount(NULL, "/", NULL, (unsigned long)context->root_propagation, NULL) < 0)
+        return step_fail(context, op, errno, "propagation of the root");
     return 0;
 }

@@ -54,9 +54,10 @@ struct StepContext {
     int null_fd; /* a mount of the host's /dev/null, verified */
     bool null_attached;
     bool masks_after_pivot;
-    int empty_fd;      /* an attached, empty, read-only tmpfs, for masks */
-    bool root_shared;  /* mounts would propagate to the host unless cut off */
-    bool death_signal; /* the parent's death kills us; to be cleared before the exec */
+    int empty_fd;              /* an attached, empty, read-only tmpfs, for masks */
+    uint64_t root_propagation; /* MS_x for the root once all is mounted, 0: as it is */
+    bool root_shared;          /* the host's tree is still shared */
+    bool death_signal;         /* the parent's death kills us; to be cleared before the exec */
     int sync_fd;
     char program[PATH_MAX];
 };

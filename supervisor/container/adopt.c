@@ -48,8 +48,9 @@ static int load_one(struct Adoption *adoption, const char *id)
         return 0;
     }
     if (r == -EBADMSG) {
-        /* A create that was cut short: nobody was told of it. */
-        (void)store_remove(adoption->manager->data_fd, id);
+        if (store_discard(adoption->manager->data_fd, id) != 0)
+            log_event(LOG_LEVEL_ERROR, "journal.damaged", id,
+                      "its definition cannot be read: it is set aside");
         return 0;
     }
     log_event(LOG_LEVEL_ERROR, "journal.unreadable", id, "%s", strerror(-r));
@@ -67,8 +68,8 @@ static int load_all(struct Adoption *adoption)
     for (struct dirent *entry; r == 0 && (entry = readdir(folder));) {
         if (str_is_id(entry->d_name))
             r = load_one(adoption, entry->d_name);
-        else if (!str_equal(entry->d_name, ".") && !str_equal(entry->d_name, ".."))
-            unlinkat(adoption->manager->data_fd, entry->d_name, 0); /* of a compaction that was cut short */
+        else if (store_is_temporary(entry->d_name))
+            unlinkat(adoption->manager->data_fd, entry->d_name, 0);
     }
     closedir(folder);
     return r;

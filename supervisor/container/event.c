@@ -191,18 +191,24 @@ static int find_files(const struct EventLog *log, uint64_t ret[EVENT_FILES])
     return 0;
 }
 
-static int read_reserved(struct EventLog *log)
+/* A damaged reservation says nothing: then as many numbers are skipped as it can have held. */
+static int read_reserved(struct EventLog *log, uint64_t last)
 {
     _cleanup_free_ char *text = NULL;
     size_t size;
     int r = file_read(log->directory, "reserved", 64, &text, &size);
     if (r == -ENOENT)
         return 0;
-    if (r < 0)
-        return r;
-    if (size > 0 && text[size - 1] == '\n')
+    if (r == 0 && size > 0 && text[size - 1] == '\n')
         text[size - 1] = 0;
-    return str_parse_u64(text, &log->reserved);
+    if (r == 0)
+        r = str_parse_u64(text, &log->reserved);
+    if (r == -EINVAL || r == -ERANGE || r == -EFBIG) {
+        log_event(LOG_LEVEL_WARNING, "events.damaged", NULL, "the reservation of numbers cannot be read");
+        log->next = last + EVENT_RESERVE;
+        return 0;
+    }
+    return r;
 }
 
 /* Durable: a number below `value` may have been used. */
@@ -234,13 +240,14 @@ static int open_files(struct EventScan *scan)
     for (size_t i = 0; r == 0 && i < EVENT_FILES; i++)
         if (names[i])
             r = file_open(scan, names[i], &log->files[i]);
-    if (r == 0)
-        r = read_reserved(log);
     if (r < 0)
         return r;
     for (size_t i = 0; i < EVENT_FILES; i++)
         if (log->files[i].fd >= 0)
             log->next = MAX(log->next, log->files[i].last + 1);
+    r = read_reserved(log, log->next);
+    if (r < 0)
+        return r;
     /* The page cache of another boot may have been lost: go on where no number can have been used. */
     if (!str_equal(log->boot, log->last_boot))
         log->next = MAX(log->next, log->reserved);

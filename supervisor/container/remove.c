@@ -69,6 +69,10 @@ void container_resume_removal(struct Container *container)
     struct CgroupEvidence evidence;
     if (container->leaving || container->scope)
         return; /* the end of either comes back here */
+    if (container->generation == 0) {
+        remove_files(container); /* never started: it never had a cgroup */
+        return;
+    }
     int r = container_cgroup_path(container->manager, container->id, path, sizeof(path));
     if (r == 0)
         r = scope_clear(container->manager, path, on_cgroups_gone, container, &container->scope, &evidence);

@@ -151,8 +151,10 @@ void container_on_shim_gone(struct Container *container)
 {
     char path[CGROUP_PATH_MAX];
     struct CgroupEvidence evidence;
-    container->leaving = true;
-    int r = container_cgroup_path(container->manager, container->id, path, sizeof(path));
+    container->leaving = container->state != CONTAINER_REMOVING; /* which looks for itself */
+    int r = container->leaving ? 0 : 1;
+    if (r == 0)
+        r = container_cgroup_path(container->manager, container->id, path, sizeof(path));
     if (r == 0)
         r = scope_clear(container->manager, path, on_leftovers_gone, container, &container->scope, &evidence);
     if (r != 0)

@@ -74,6 +74,22 @@ int store_remove(int directory, const char *id)
     return unlinkat(directory, id, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+int store_discard(int directory, const char *id)
+{
+    uint32_t head[2] = {0};
+    struct stat st;
+    char damaged[80];
+    _cleanup_close_ int fd = openat(directory, id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    bool torn = pread(fd, head, sizeof(head), 0) < (ssize_t)sizeof(head) ||
+                (uint64_t)st.st_size < sizeof(head) + (uint64_t)head[0];
+    if (torn)
+        return store_remove(directory, id);
+    (void)str_format(damaged, sizeof(damaged), ".damaged-%s", id);
+    return renameat(directory, id, directory, damaged) < 0 ? -errno : 1;
+}
+
 /* Decodes record after record; *ret_end is where the sound part ends. */
 static int visit_records(const char *data, size_t size, StoreVisitor visit, void *owner, size_t *ret_end)
 {
@@ -155,6 +171,12 @@ static int write_kept(int fd, const struct Compaction *compaction)
             return r;
         position = compaction->kept[next].start + 1;
     }
+}
+
+bool store_is_temporary(const char *name)
+{
+    size_t length = strlen(name);
+    return name[0] == '.' && length > 5 && str_equal(name + length - 4, ".new");
 }
 
 int store_compact(int directory, const char *id)

@@ -58,6 +58,9 @@ int store_create(int directory, const char *id, const struct Record *definition,
 /* Appends one record; what a failed write left is cut off again. */
 int store_append(int directory, const char *id, const struct Record *record, struct Error *error);
 int store_remove(int directory, const char *id);
+/* Gets a journal without a definition out of the way: 0 when it was removed, a create that was cut short;
+ * 1 when it is damaged and was kept as `.damaged-<id>`. */
+int store_discard(int directory, const char *id);
 
 /* Calls `visit` for each record in order. `repair` cuts a torn end off. 0; -ENOENT; -EBADMSG when there is
  * no definition; or what visit returned when it is negative. */
@@ -65,3 +68,5 @@ typedef int (*StoreVisitor)(void *owner, const struct Record *record);
 int store_read(int directory, const char *id, bool repair, StoreVisitor visit, void *owner);
 /* Rewrites a journal that has grown over STORE_COMPACT_SIZE with the records that still count. */
 int store_compact(int directory, const char *id);
+/* Whether this is a file of a compaction that was cut short. Pure. */
+bool store_is_temporary(const char *name);

@@ -12,10 +12,9 @@
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-enum { SPAWN_STACK_SIZE = 64 << 10, SPAWN_FD_ASIDE = 32, SPAWN_FD_COUNT = SHIM_FD_END };
+enum { SPAWN_STACK_SIZE = 32 << 10, SPAWN_FD_ASIDE = 32, SPAWN_FD_COUNT = SHIM_FD_END };
 
 struct SpawnChild {
     const char *program;
@@ -77,18 +76,15 @@ int shim_spawn(const struct ShimSpawn *spawn, struct PidRef *ret)
     };
     sigset_t all, before;
     int pidfd = -1;
+    /* Ours, lent to the child: we sleep until it does not need it any more. */
+    _Alignas(16) char stack[SPAWN_STACK_SIZE];
 
-    char *stack =
-        mmap(NULL, SPAWN_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (stack == MAP_FAILED)
-        return -errno;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before);
     pid_t pid = clone(spawn_child, stack + SPAWN_STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
                       &child, &pidfd);
     int r = pid < 0 ? -errno : child.error;
     sigprocmask(SIG_SETMASK, &before, NULL);
-    munmap(stack, SPAWN_STACK_SIZE);
     if (pid < 0)
         return r;
     struct PidRef process = {pid, pidfd};

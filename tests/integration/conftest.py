@@ -129,7 +129,9 @@ def launch(rpc, busybox_root):
     def create_and_start(*args, **create):
         if not {"rootfs", "bundle", "host"} & set(create):
             create["rootfs"] = str(busybox_root)
-        number = rpc.call("container.create", args=list(args), **create)["id"]
+        if args:
+            create["args"] = list(args)
+        number = rpc.call("container.create", **create)["id"]
         rpc.call("container.start", container=number)
         return number
     return create_and_start

@@ -161,8 +161,9 @@ class Davitd:
 
     def run(self, client, *args, keep=False, **create):
         """Creates, starts, waits, reads the log, deletes."""
-        number = client.call("container.create", args=list(args), **create)["id"] if args else \
-            client.call("container.create", **create)["id"]
+        if args:
+            create["args"] = list(args)
+        number = client.call("container.create", **create)["id"]
         try:
             client.call("container.start", container=number)
             exit_record = client.call("container.wait", container=number)["exit"]

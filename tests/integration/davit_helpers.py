@@ -13,7 +13,8 @@ class Result:
     """How a davit command ended, and what it wrote."""
 
     def __init__(self, code, stdout, stderr):
-        self.code, self.raw, self.stdout, self.stderr = code, stdout, stdout.decode(), stderr.decode()
+        self.code, self.raw, self.stderr = code, stdout, stderr.decode()
+        self.stdout = stdout.decode(errors="replace")
 
     @property
     def json(self):

@@ -6,7 +6,7 @@ import time
 
 import msgpack
 
-TIMEOUT = 20.0
+TIMEOUT = 15.0
 
 
 class RpcError(Exception):

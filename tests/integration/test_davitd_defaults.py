@@ -101,10 +101,18 @@ def test_a_masked_path_is_empty(run, path):
     assert outcome.lines == ["0"]
 
 
-@pytest.mark.parametrize("path", ["/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/proc/irq/x", "/proc/bus/x",
-                                  "/proc/fs/x", "/sys/x"])
-def test_a_read_only_path_refuses_a_write(run, path):
-    outcome = run("sh", "-c", f"echo h > {path}")
+@pytest.mark.parametrize("path", ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys"])
+def test_a_read_only_path(run, path):
+    """Kernels differ in which of them there are."""
+    options = {line.split()[4]: line.split()[5].split(",") for line in run("cat", "/proc/self/mountinfo").lines}
+    if os.path.exists(path):
+        assert "ro" in options[path]
+    else:
+        assert path not in options
+
+
+def test_a_write_to_a_read_only_path(run):
+    outcome = run("sh", "-c", "echo h > /proc/sys/kernel/hostname")
     assert outcome.code == 1
     assert b"Read-only file system" in outcome.stderr
 

@@ -58,7 +58,7 @@ def test_start_answers_when_the_program_runs(rpc, davitd, created):
     number = created("sleep", "100")
     pid = rpc.call("container.start", container=number)["pid"]
     with open(f"/proc/{pid}/cmdline", "rb") as file:
-        assert file.read() == b"sleep\0100\0"
+        assert file.read() == b"sleep\x00100\x00"
     assert pid in descendants(davitd.pid)
 
 
@@ -274,7 +274,7 @@ def test_wait_for_deleted(rpc, created):
 def test_wait_gives_up_after_its_time(rpc, launch):
     number = launch("sleep", "100")
     begin = time.monotonic()
-    refused(rpc, "Timeout", "container", "container.wait", container=number, timeout_usec=100_000)
+    refused(rpc, "Timeout", "timeout_usec", "container.wait", container=number, timeout_usec=100_000)
     assert 0.09 < time.monotonic() - begin < 5
     assert state_of(rpc, number) == "running"
 
@@ -292,9 +292,9 @@ def test_many_that_wait(rpc, davitd, launch):
     number = launch("sleep", "100")
     clients = [davitd.client() for _ in range(8)]
     waiting = [[client.send("container.wait", container=number) for _ in range(4)] for client in clients]
-    rpc.call("container.kill", container=number, signal="INT")
+    rpc.call("container.kill", container=number)
     for client, numbers in zip(clients, waiting):
-        assert [client.result(number)["exit"]["signal"] for number in numbers] == [2] * 4
+        assert [client.result(number)["exit"]["signal"] for number in numbers] == [9] * 4
         client.close()
 
 

@@ -368,6 +368,21 @@ def test_proc_must_be_a_plain_folder(oci, bundle, folder, busybox_root, target):
     assert list(outside.iterdir()) == []
 
 
+@pytest.mark.parametrize("propagation, root", [
+    (None, "master:"), ("rslave", "master:"), ("slave", "master:"), ("shared", "shared:"), ("rshared", "shared:"),
+    ("private", "- "), ("rprivate", "- "), ("unbindable", "unbindable")])
+def test_no_mount_reaches_a_shared_host_tree(oci, bundle, propagation, root):
+    changes = {"linux.rootfsPropagation": propagation} if propagation else {}
+    place = bundle({"process.args": ["grep", " / / \\| / ro\\| / rw", "/proc/self/mountinfo"], **changes})
+    run = " ".join(f"'{word}'" for word in oci.command("run", "--bundle", place, "one"))
+    script = f"before=$(cat /proc/self/mountinfo); {run}; test \"$before\" = \"$(cat /proc/self/mountinfo)\" || echo LEAK"
+    done = subprocess.run(["unshare", "--mount", "--propagation", "shared", "sh", "-c", script], check=True,
+                          capture_output=True, stdin=subprocess.DEVNULL, text=True, timeout=oci_helpers.DEADLINE)
+    assert "LEAK" not in done.stdout and not done.stderr, done
+    line = next(line for line in done.stdout.splitlines() if line.split()[4] == "/")
+    assert " ".join(line.split()[6:]).startswith(root), line
+
+
 def test_a_start_socket_that_is_only_looked_at(oci, bundle):
     """Connections that say nothing do not start the container."""
     oci.create(bundle({"process.args": ["true"]}), "one")
