@@ -103,15 +103,19 @@ static bool has_option(const struct SchemaTexts *options, const char *word)
     return false;
 }
 
-static int add_mount(struct Spec *spec, const struct ArgMount *asked, size_t index, struct Error *error)
+/* `list` is the argument it came from, for the error. */
+static int add_mount(struct Spec *spec, const struct ArgMount *asked, const char *list, size_t index,
+                     struct Error *error)
 {
     struct SpecMount *mount = &spec->mounts[spec->mount_count++];
     char where[64];
     bool bind = !asked->type || str_equal(asked->type, "bind");
-    (void)str_format(where, sizeof(where), "mounts[%zu]", index);
-    if (asked->target[0] != '/' || (bind && (!asked->source || asked->source[0] != '/')))
-        return error_set(error, ERROR_INVALID_ARGUMENT, where, "%s must be an absolute path",
-                         asked->target[0] != '/' ? "target" : "source");
+    bool target_is_wrong = asked->target[0] != '/';
+    if (target_is_wrong || (bind && (!asked->source || asked->source[0] != '/'))) {
+        (void)str_format(where, sizeof(where), "%s[%zu].%s", list, index,
+                         target_is_wrong ? "target" : "source");
+        return error_set(error, ERROR_INVALID_ARGUMENT, where, "must be an absolute path");
+    }
     *mount = (struct SpecMount){
         .destination = arena_strdup(&spec->arena, asked->target),
         .type = arena_strdup(&spec->arena, asked->type ? asked->type : "bind"),
@@ -121,17 +125,15 @@ static int add_mount(struct Spec *spec, const struct ArgMount *asked, size_t ind
         return define_no_memory(error);
     bool plain = bind && !has_option(&asked->options, "bind") && !has_option(&asked->options, "rbind");
     int r = add_options(spec, mount, asked->options.items, asked->options.count, plain ? "rbind" : NULL);
-    return r < 0 ? error_set(error, ERROR_INVALID_ARGUMENT, where, "has too many options") : 0;
+    (void)str_format(where, sizeof(where), "%s[%zu].options", list, index);
+    return r < 0 ? error_set(error, ERROR_INVALID_ARGUMENT, where, "are too many") : 0;
 }
 
 static int add_tmpfs(struct Spec *spec, const struct ArgTmpfs *asked, size_t index, struct Error *error)
 {
     const struct ArgMount mount = {
         .source = "tmpfs", .target = asked->target, .type = "tmpfs", .options = asked->options};
-    int r = add_mount(spec, &mount, index, error);
-    if (r < 0 && error)
-        (void)str_format(error->where, sizeof(error->where), "tmpfs[%zu]", index);
-    return r;
+    return add_mount(spec, &mount, "tmpfs", index, error);
 }
 
 static int define_mounts(struct Spec *spec, const struct ArgCreate *arguments, const char *run_path,
@@ -147,7 +149,7 @@ static int define_mounts(struct Spec *spec, const struct ArgCreate *arguments, c
     for (size_t i = 0; r == 0 && i < arguments->tmpfs.count; i++)
         r = add_tmpfs(spec, &tmpfs[i], i, error);
     for (size_t i = 0; r == 0 && i < arguments->mounts.count; i++)
-        r = add_mount(spec, &mounts[i], i, error);
+        r = add_mount(spec, &mounts[i], "mounts", i, error);
     return r;
 }
 
@@ -193,14 +195,15 @@ static int define_environment(struct Spec *spec, const struct ArgCreate *argumen
     const char **all = arena_alloc(&spec->arena, given + ELEMENTSOF(defaults), sizeof(*all));
     if (!all)
         return define_no_memory(error);
+    /* The given ones first: errors count them as the caller did. */
+    for (size_t i = 0; i < given; i++)
+        all[count++] = arguments->env.items[i];
     for (size_t i = 0; i < ELEMENTSOF(defaults); i++) {
         if (!defaults[i])
             return define_no_memory(error);
         if (!has_variable(&arguments->env, defaults[i]))
             all[count++] = defaults[i];
     }
-    for (size_t i = 0; i < given; i++)
-        all[count++] = arguments->env.items[i];
     return define_strings(spec, all, count, &spec->environment) < 0 ? define_no_memory(error) : 0;
 }
 

@@ -64,6 +64,21 @@ static int make_key(const struct Spec *spec, const char *profile, char **ret, st
     return *ret ? 0 : define_no_memory(error);
 }
 
+/* What is wrong in the profile, as a path below the argument that named it. */
+static void rename_where(struct Error *error)
+{
+    char where[ERROR_WHERE_SIZE];
+    const char *rest = error->where;
+    if (str_starts_with(rest, "seccomp"))
+        return;
+    if (str_starts_with(rest, "linux.seccomp"))
+        rest += strlen("linux.seccomp");
+    bool whole = !*rest || str_equal(rest, "config.json");
+    (void)str_format(where, sizeof(where), "seccomp%s%s", whole || *rest == '.' || *rest == '[' ? "" : ".",
+                     whole ? "" : rest);
+    memcpy(error->where, where, sizeof(where));
+}
+
 static int compile(struct Filter *filter, struct Spec *spec, const char *profile, int directory,
                    struct Error *error)
 {
@@ -73,6 +88,8 @@ static int compile(struct Filter *filter, struct Spec *spec, const char *profile
     if (r == 0)
         r = seccomp_compile(&spec->seccomp, directory, &filter->bytes, &filter->flags, &filter->warnings,
                             error);
+    if (r < 0)
+        rename_where(error);
     return r;
 }
 

@@ -305,7 +305,7 @@ static void test_rlimits(void)
 }
 
 static const struct Test tests[] = {
-    TEST(test_arguments_alone),           TEST(test_capabilities), TEST(test_defaults), TEST(test_host_and_privileged),
+    TEST(test_arguments_alone), TEST(test_capabilities), TEST(test_defaults), TEST(test_host_and_privileged),
     TEST(test_wrong_arguments), TEST(test_resources),    TEST(test_rlimits),
 };
 TEST_MAIN(tests)

@@ -12,7 +12,7 @@ sandbox.enter_mount_namespace()
 
 import daemon  # noqa: E402
 import roots  # noqa: E402
-from oracle import Oracle, cgroups_below, eventually  # noqa: E402
+from oracle import Oracle, cgroups_below, descendants, eventually  # noqa: E402
 
 CGROUP_PARENT = f"/davit-test-{secrets.token_hex(4)}"
 _numbers = itertools.count()
@@ -87,6 +87,8 @@ def module_davitd(work, cgroup_parent, busybox_root, nothing_is_left_of_the_file
         client.call("container.start", container=number)
         client.open("container.logs", container=number, follow=True)
         client.call("container.delete", container=number, force=True)
+    # The shim goes a moment after its container.
+    eventually(lambda: not descendants(server.pid))
     yield server
     server.stop()
     sandbox.remove_tree(server.place)
@@ -97,6 +99,7 @@ def davitd(module_davitd):
     """The file's davitd; what a test makes in it is removed, and then nothing of it may be left."""
     module_davitd.assert_alive()
     oracle = Oracle(REAPER, CGROUP_PARENT)
+    eventually(lambda: module_davitd.is_quiet())
     before, files = module_davitd.descriptors(), module_davitd.files()
     yield module_davitd
     module_davitd.assert_alive()

@@ -72,7 +72,7 @@ ANSWERED_ROWS = [
     ("the method is empty", msgpack.packb([0, 7, "", []]), INVALID, "method"),
     ("the method has a control byte", msgpack.packb([0, 7, "a\x01", []]), INVALID, "method"),
     ("a method of 10,000 bytes", msgpack.packb([0, 7, "x" * 10000, []]), INVALID, "method"),
-    ("an unknown method", msgpack.packb([0, 7, "container.fly", []]), "Unsupported", "method"),
+    ("an unknown method", msgpack.packb([0, 7, "container.fly", []]), "NotFound", "method"),
     ("three members", msgpack.packb([0, 7, "system.info"]), INVALID, "message"),
     ("five members", msgpack.packb([0, 7, "system.info", [], 1]), INVALID, "message"),
     ("a key twice", HEAD + b"\x91\x82\xa1a\x01\xa1a\x02", INVALID, None),
@@ -287,23 +287,26 @@ def test_many_that_ask_and_never_read(davitd):
         connection.close()
 
 
+def many_waits(container):
+    """200 requests at once, in one piece: a sender that cannot get rid of them would wait for ever."""
+    return b"".join(request([{"container": container}], "container.wait", 1000 + i) for i in range(200))
+
+
 def test_more_requests_than_may_be_in_flight_wait_their_turn(davitd, rpc, launch):
     """Reading pauses at the limit and goes on when there is room; not one is lost."""
     number = launch("sleep", "100")
     with davitd.client() as client:
-        waits = [client.send("container.wait", container=number) for _ in range(200)]
+        client.send_raw(many_waits(number))
         rpc.call("system.info")
         rpc.call("container.kill", container=number)
-        assert all(client.result(wait)["exit"]["signal"] == 9 for wait in waits)
+        assert all(client.result(1000 + i)["exit"]["signal"] == 9 for i in range(200))
 
 
 def test_more_requests_than_may_be_in_flight_and_gone(davitd, rpc, launch):
     number = launch("sleep", "100")
     before = davitd.descriptors()
-    client = davitd.client()
-    for _ in range(200):
-        client.send("container.wait", container=number)
-    client.close()
+    with davitd.client() as client:
+        client.send_raw(many_waits(number))
     eventually(lambda: davitd.descriptors() == before)
 
 
