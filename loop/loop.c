@@ -28,6 +28,7 @@ struct Loop {
 struct LoopIo {
     uv_poll_t uv;
     struct Loop *loop;
+    short events;
     LoopIoCallback callback;
     void *owner;
 };
@@ -215,6 +216,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (!io->callback)
         return;
     io->callback(io->owner, status < 0 ? POLLERR : poll_from_uv(events));
+    /* libuv stops watching at an error, but a socket may have data to read before its end. */
+    if (status < 0 && io->callback)
+        loop_io_set(io, io->events);
 }
 
 int loop_io_new(struct Loop *loop, int fd, short events, LoopIoCallback callback, void *owner,
@@ -243,6 +247,7 @@ int loop_io_new(struct Loop *loop, int fd, short events, LoopIoCallback callback
 
 int loop_io_set(struct LoopIo *io, short events)
 {
+    io->events = events;
     return uv_poll_start(&io->uv, poll_to_uv(events) | UV_DISCONNECT, on_poll);
 }
 

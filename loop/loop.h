@@ -23,8 +23,8 @@ void loop_stop(struct Loop *loop);
 unsigned loop_free(struct Loop *loop);
 
 /* Watches a descriptor that poll(2) can watch; borrowed, made non-blocking by its owner. events: POLLIN,
- * POLLOUT, POLLPRI; POLLHUP (also: the other end will send no more) and POLLERR are always told;
- * after POLLERR only free it. One LoopIo per descriptor. */
+ * POLLOUT, POLLPRI; POLLHUP (also: the other end will send no more) and POLLERR are always told,
+ * again and again until the owner reads to the end or frees it. One LoopIo per descriptor. */
 typedef void (*LoopIoCallback)(void *owner, short revents);
 int loop_io_new(struct Loop *loop, int fd, short events, LoopIoCallback callback, void *owner,
                 struct LoopIo **ret);

@@ -83,6 +83,36 @@ static void test_refuses_what_cannot_be_polled(void)
     CHECK_EQ(loop_free(fixture.loop), 0);
 }
 
+static void on_reset(void *owner, short revents)
+{
+    struct Fixture *fixture = owner;
+    char byte;
+    fixture->seen |= revents;
+    ssize_t size = read(fixture->fds[0], &byte, 1); /* one byte each time: the end comes later */
+    if (size > 0)
+        fixture->calls++;
+    else if (size == 0)
+        loop_stop(fixture->loop);
+}
+
+/* The other end closes with our bytes unread: an error is pending here, and so is what it sent. */
+static void test_goes_on_after_an_error(void)
+{
+    struct Fixture fixture = {0};
+    CHECK_EQ(loop_new(&fixture.loop), 0);
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fixture.fds), 0);
+    CHECK_EQ(write(fixture.fds[0], "unread", 6), 6);
+    CHECK_EQ(write(fixture.fds[1], "abc", 3), 3);
+    close(fixture.fds[1]);
+    CHECK_EQ(loop_io_new(fixture.loop, fixture.fds[0], POLLIN, on_reset, &fixture, &fixture.io), 0);
+    CHECK_EQ(loop_run(fixture.loop), 0);
+    CHECK(fixture.seen & POLLERR);
+    CHECK_EQ(fixture.calls, 3);
+    loop_io_free(fixture.io);
+    CHECK_EQ(loop_free(fixture.loop), 0);
+    close(fixture.fds[0]);
+}
+
 static void on_timer(void *owner)
 {
     struct Fixture *fixture = owner;
@@ -203,6 +233,7 @@ static const struct Test tests[] = {
     TEST(test_frees_io_in_its_own_callback),
     TEST(test_tells_hangup_without_interest),
     TEST(test_refuses_what_cannot_be_polled),
+    TEST(test_goes_on_after_an_error),
     TEST(test_timer_starts_again_and_frees_itself),
     TEST(test_signal),
     TEST(test_defer_runs_once_in_order),

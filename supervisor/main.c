@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -104,5 +105,7 @@ int main(int argc, char **argv)
                   options.bus);
     umask(022);
     signal(SIGPIPE, SIG_IGN);
+    /* The children of a shim that dies become ours: their exit status is not lost with it. */
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     return serve(&options, &places);
 }

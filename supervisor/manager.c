@@ -241,6 +241,7 @@ void manager_free(struct Manager *manager)
     orphans_free(manager);
     event_log_free(manager->events);
     filter_cache_free(manager->filters);
+    buf_deinit(&manager->description);
     map_free(manager->by_name);
     map_free(manager->by_id);
     loop_signal_free(manager->on_terminate);

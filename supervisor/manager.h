@@ -4,6 +4,7 @@
  * davitd's root object. It owns everything; the order of its members is the order of start-up, and
  * manager_free() goes backwards. All state changes of containers go through supervisor/container.
  */
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -32,6 +33,7 @@ struct Manager {
     struct PlanHost host;
     struct EventLog *events;
     struct FilterCache *filters;
+    struct Buf description; /* the answer of `describe` */
     struct Map *by_id, *by_name;
     struct ListNode containers; /* struct Container.manager_node, in order of creation */
     struct ListNode lingering;  /* struct ShimLink that only wait for their shim's end */

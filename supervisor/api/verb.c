@@ -97,9 +97,9 @@ void verb_dispatch(struct Request *request, const char *name, const msgpack_obje
     msgpack_zone zone;
 
     if (!method || !verb) {
-        error_set(&error, ERROR_UNSUPPORTED, "method",
-                  schema_method_is_planned(name) ? "%.64s is not supported yet" : "there is no method %.64s",
-                  name);
+        bool planned = schema_method_is_planned(name);
+        error_set(&error, planned ? ERROR_UNSUPPORTED : ERROR_NOT_FOUND, "method",
+                  planned ? "%.64s is not supported yet" : "there is no method %.64s", name);
         request_fail(request, &error);
         return;
     }

@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const uint64_t REAP_PATIENCE_USEC = 2 * USEC_PER_SEC, REAP_WAIT_USEC = 5 * USEC_PER_MSEC;
@@ -41,9 +42,41 @@ void container_forget_loss(struct Container *container)
     free(loss);
 }
 
+static bool is_init(const struct Manager *manager, uint32_t pid)
+{
+    LIST_FOREACH (node, &manager->containers) {
+        const struct Container *container = CONTAINER_OF(node, struct Container, manager_node);
+        if (container->init.pid == (pid_t)pid)
+            return true;
+    }
+    return false;
+}
+
+/* What else the shim would have reaped came to us with its death; all of it has been killed. Shims and
+ * inits are not touched: whoever holds their pidfd waits for them. */
+static void reap_strays(const struct Manager *manager)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+    if (file_read(AT_FDCWD, "/proc/thread-self/children", 1 << 20, &text, &size) < 0)
+        return;
+    for (char *save = NULL, *word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
+        char path[64];
+        _cleanup_free_ char *comm = NULL;
+        uint32_t pid;
+        siginfo_t info = {0};
+        if (str_parse_u32(word, &pid) < 0 || !str_format(path, sizeof(path), "/proc/%u/comm", pid))
+            continue;
+        if (file_read(AT_FDCWD, path, 64, &comm, &size) == 0 && !str_equal(comm, "davit-shim\n") &&
+            !is_init(manager, pid))
+            (void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
+    }
+}
+
 static void conclude(struct Loss *loss)
 {
     struct Container *container = loss->container;
+    reap_strays(container->manager);
     struct ExitSlot slot = loss->slot;
     container_forget_loss(container);
     container_on_exited(container, &slot);
@@ -56,7 +89,10 @@ static bool read_exit(struct Loss *loss)
     struct ExitSlot *slot = &loss->slot;
     if (loss->container->init.fd < 0)
         return true;
-    int r = pidfd_get_exit(loss->container->init.fd, &status);
+    /* The shim's children are ours now, unless it was started by an earlier davitd. */
+    int r = pidref_wait(&loss->container->init, WNOHANG, &status);
+    if (r == -ECHILD)
+        r = pidfd_get_exit(loss->container->init.fd, &status);
     if (r == -EAGAIN && clock_boottime_usec() < loss->deadline_usec)
         return false;
     if (r < 0)

@@ -13,6 +13,15 @@ static const char *const KINDS[RECORD_KIND_COUNT] = {
 static const struct WireLimits RECORD_LIMITS = {
     .bytes = 16 << 20, .depth = WIRE_DEPTH_MAX, .nodes = 131072, .map_keys = 1024};
 
+/* Sealed anew: a slot that davitd has concluded itself was never on disk. */
+static void encode_slot(struct WireWriter *writer, const struct ExitSlot *slot)
+{
+    struct ExitSlot sealed = *slot;
+    (void)exit_slot_seal(&sealed);
+    wire_key(writer, "slot");
+    wire_bin(writer, &sealed, sizeof(sealed));
+}
+
 static void encode_members(struct WireWriter *writer, struct WireOpenMap *map, const struct Record *record)
 {
     switch (record->kind) {
@@ -38,8 +47,7 @@ static void encode_members(struct WireWriter *writer, struct WireOpenMap *map, c
         break;
     case RECORD_EXIT:
         wire_key_u64(writer, "generation", record->generation);
-        wire_key(writer, "slot");
-        wire_bin(writer, record->slot, sizeof(*record->slot));
+        encode_slot(writer, record->slot);
         map->entries += 2;
         break;
     case RECORD_RENAME:

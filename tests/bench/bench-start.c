@@ -2,7 +2,8 @@
 /*
  * How long a container takes from the decision to its end, interleaved in one run:
  *     floor   floor_run() of the same payload (a fork of this process)
- *     davit   container.create + start + wait + delete over one connection
+ *     davit   container.create + start + wait + delete over one connection; each call by its method's name
+ * too
  *     ...     each --program "NAME=COMMAND LINE", as a whole process by vfork and execve
  * One line per sample on stdout: NAME MICROSECONDS. `{}` in a command line is a fresh id.
  */
@@ -49,8 +50,10 @@ static davit_value *bench_call(struct Bench *bench, const char *method, davit_va
 {
     davit_value *result = NULL;
     davit_error *error = NULL;
+    uint64_t begin = bench_now();
     if (davit_call(bench->client, method, arguments, 10000000, &result, &error) < 0)
         bench_die(method, error);
+    printf("%s %" PRIu64 "\n", method, bench_now() - begin);
     davit_value_free(arguments);
     return result;
 }

@@ -71,7 +71,8 @@ class Bench:
         """The default config of `davit-oci spec`, without masked paths (the floor has none)."""
         folder = self.work / f"bundle-{name}"
         folder.mkdir()
-        config = json.loads(subprocess.run([DAVIT_OCI, "spec", "--stdout"], check=True, capture_output=True).stdout)
+        subprocess.run([DAVIT_OCI, "spec", "--bundle", folder], check=True)
+        config = json.loads((folder / "config.json").read_text())
         config["process"]["args"] = args
         config["process"]["terminal"] = False
         config["root"] = {"path": str(rootfs or self.rootfs(payload)), "readonly": False}

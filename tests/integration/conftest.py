@@ -99,13 +99,13 @@ def davitd(module_davitd):
     """The file's davitd; what a test makes in it is removed, and then nothing of it may be left."""
     module_davitd.assert_alive()
     oracle = Oracle(REAPER, CGROUP_PARENT)
-    eventually(lambda: module_davitd.is_quiet())
     before, files = module_davitd.descriptors(), module_davitd.files()
     yield module_davitd
     module_davitd.assert_alive()
     module_davitd.remove_all()
     eventually(lambda: module_davitd.descriptors() == before,
-               what=lambda: f"descriptors {before}, now {module_davitd.descriptors()}")
+               what=lambda: "descriptors before and now: "
+               f"{set(before.items()) ^ set(module_davitd.descriptors().items())}")
     assert set(module_davitd.files()) <= set(files)
     oracle.check()
 

@@ -23,7 +23,7 @@ CREATE_ROWS = [
     *[(f"not yet: {name}", {name: value}, UNSUPPORTED, name) for name, value in (
         ("image", "debian"), ("userns", "auto"), ("health", {}), ("ready", "notify"), ("after", []), ("hooks", {}),
         ("runtime", "/usr/bin/crun"), ("systemd", True), ("requires", []))],
-    ("two sources", {"host": True}, INVALID, None),
+    ("two sources", {"host": True}, INVALID, "host"),
     ("id with a slash", {"id": "a/b"}, INVALID, "id"),
     ("id of 300", {"id": LONG}, INVALID, "id"),
     ("id of 65", {"id": "x" * 65}, INVALID, "id"),
@@ -34,7 +34,7 @@ CREATE_ROWS = [
     ("id ..", {"id": ".."}, INVALID, "id"),
     ("id -x", {"id": "-x"}, INVALID, "id"),
     ("id in UTF-8", {"id": "\u00e4"}, INVALID, "id"),
-    ("id is bad UTF-8", {"id": "a\udcff"}, INVALID, None),
+    ("id is bad UTF-8", {"id": "a\udcff"}, INVALID, "message"),
     ("id is a number", {"id": 5}, INVALID, "id"),
     ("id is a list", {"id": ["a"]}, INVALID, "id"),
     ("name with a slash", {"name": "a/b"}, INVALID, "name"),
@@ -131,7 +131,7 @@ def test_create(rpc, davitd, busybox_root, more, code, where):
 def test_no_source(rpc):
     with pytest.raises(RpcError) as failure:
         rpc.call("container.create", args=["true"])
-    assert failure.value.code == INVALID and "bundle" in failure.value.message + failure.value.where
+    assert (failure.value.code, failure.value.where) == (INVALID, "rootfs")
 
 
 @pytest.mark.parametrize("source", ["bundle", "rootfs"])

@@ -292,6 +292,26 @@ def many_waits(container):
     return b"".join(request([{"container": container}], "container.wait", 1000 + i) for i in range(200))
 
 
+def test_closing_with_many_requests_unread_stalls_nobody(davitd):
+    """What a client that has gone still wanted is nobody's business."""
+    with davitd.client() as other:
+        gone = connect(davitd.socket)
+        gone.setblocking(False)
+        sent, end = 0, time.monotonic() + 0.3
+        while time.monotonic() < end:
+            try:
+                sent += gone.send(request([], method="describe") * 1000)
+            except BlockingIOError:
+                other.call("system.info")
+        gone.close()
+        slowest, end = 0.0, time.monotonic() + 0.5
+        while time.monotonic() < end:
+            begin = time.monotonic()
+            other.call("system.info")
+            slowest = max(slowest, time.monotonic() - begin)
+        assert sent > 10000 and slowest < 0.5 * PATIENCE
+
+
 def test_more_requests_than_may_be_in_flight_wait_their_turn(davitd, rpc, launch):
     """Reading pauses at the limit and goes on when there is room; not one is lost."""
     number = launch("sleep", "100")

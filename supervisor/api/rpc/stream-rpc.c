@@ -236,7 +236,7 @@ static int decode(const char *name, const msgpack_object *map, msgpack_zone *zon
     if (notification)
         arguments = notification->arguments;
     if (!arguments)
-        return error_set(error, ERROR_UNSUPPORTED, "method", "there is no method %.64s", name);
+        return error_set(error, ERROR_NOT_FOUND, "method", "there is no method %.64s", name);
     return schema_decode(arguments, map, zone, ret, error);
 }
 
@@ -324,7 +324,7 @@ void connection_on_stream_request(struct Connection *connection, uint32_t id, co
     else if (str_equal(method, "stream.close"))
         r = on_close(connection, id, map, &zone, &error);
     else
-        r = error_set(&error, ERROR_UNSUPPORTED, "method", "there is no method %.64s", method);
+        r = error_set(&error, ERROR_NOT_FOUND, "method", "there is no method %.64s", method);
     if (r < 0)
         reply_error(connection, id, &error);
     msgpack_zone_destroy(&zone);
