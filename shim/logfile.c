@@ -85,25 +85,48 @@ static int open_current(struct Logfile *file)
         return fail(file, EINVAL);
     file->size = (uint64_t)status.st_size;
     file->is_torn = ends_in_record(fd, file->size);
+    if (!file->is_opened) { /* what is there now is of earlier generations */
+        file->is_opened = true;
+        file->accounts[0].is_shared = file->size > 0;
+        log_account_load(file->dir_fd, &file->gone);
+    }
     safe_close(file->fd);
     file->fd = TAKE_FD(fd);
     return 0;
 }
 
-/* The last file is gone: replaced by the one before it, or unlinked. */
-static void account_deleted(struct Logfile *file)
+/* What the oldest file holds; files that this generation has not written alone are read for it. */
+static void measure_oldest(const struct Logfile *file, struct LogAccount *ret)
 {
-    file->counters->rotated += file->payload[file->max_files - 1];
-    file->payload[file->max_files - 1] = 0;
+    char name[NAME_SIZE];
+    uint32_t oldest = file->max_files - 1;
+    *ret = file->accounts[oldest];
+    if (ret->is_shared || !ret->from[0])
+        log_account_scan(file->dir_fd, file_name(oldest, name), ret);
+}
+
+/* The oldest file is gone: replaced by the one before it, or unlinked. */
+static void account_deleted(struct Logfile *file, const struct LogAccount *deleted)
+{
+    struct LogAccount *oldest = &file->accounts[file->max_files - 1];
+    file->counters->rotated += oldest->payload;
+    *oldest = (struct LogAccount){0};
+    if (!deleted->from[0])
+        return;
+    log_account_merge(&file->gone, deleted);
+    /* A full disk cannot hinder it for long: the next deletion tells the sum again. */
+    (void)log_account_store(file->dir_fd, &file->gone, clock_realtime_usec() * 1000);
 }
 
 static int rotate(struct Logfile *file)
 {
     char from[NAME_SIZE], to[NAME_SIZE];
+    struct LogAccount deleted;
+    measure_oldest(file, &deleted);
     if (file->max_files == 1) {
         if (unlinkat(file->dir_fd, "log", 0) < 0 && errno != ENOENT)
             return fail(file, errno);
-        account_deleted(file);
+        account_deleted(file, &deleted);
     }
     for (uint32_t i = file->max_files - 1; i > 0; i--) {
         if (renameat(file->dir_fd, file_name(i - 1, from), file->dir_fd, file_name(i, to)) < 0) {
@@ -112,9 +135,9 @@ static int rotate(struct Logfile *file)
             return fail(file, errno);
         }
         if (i == file->max_files - 1)
-            account_deleted(file);
-        file->payload[i] = file->payload[i - 1];
-        file->payload[i - 1] = 0;
+            account_deleted(file, &deleted);
+        file->accounts[i] = file->accounts[i - 1];
+        file->accounts[i - 1] = (struct LogAccount){0};
     }
     file->fd = safe_close(file->fd);
     return open_current(file);
@@ -167,14 +190,16 @@ static int write_records(struct Logfile *file, const char *records, size_t size,
 
 static void account_stored(struct Logfile *file, struct LogfileBatch *batch, size_t size)
 {
-    bool is_whole = size == batch->size;
-    uint64_t payload = is_whole ? batch->payload : logline_measure(batch->records, size).payload;
+    struct LoglineMeasure stored = {batch->payload, batch->lines};
+    if (size != batch->size)
+        stored = logline_measure(batch->records, size);
     file->is_partial[batch->stream] = logline_ends_partial(batch->records, size);
-    file->counters->stored += payload;
-    file->payload[0] += payload;
+    file->counters->stored += stored.payload;
+    log_account_add(&file->accounts[0], batch->records, stored.payload, stored.lines);
     batch->records += size;
     batch->size -= size;
-    batch->payload -= payload;
+    batch->payload -= stored.payload;
+    batch->lines -= stored.lines;
 }
 
 int logfile_append(struct Logfile *file, struct LogfileBatch *batch)

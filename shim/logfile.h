@@ -11,7 +11,7 @@
  * file, so text before and after it is never joined. The folder is borrowed.
  */
 #include "protocol/shim/exit-slot.h"
-#include "shim/logline.h"
+#include "shim/log-account.h"
 
 enum {
     LOGFILE_SIZE_MIN = 4096, /* smaller maxima are taken as this; 0 is no maximum */
@@ -33,7 +33,9 @@ struct Logfile {
     bool is_partial[LOGLINE_STREAM_COUNT]; /* the stream's last stored record is a P */
     uint32_t max_files;
     uint64_t size, max_size;
-    uint64_t payload[LOGFILE_FILES_MAX]; /* of this generation, in log, log.1, ... */
+    struct LogAccount accounts[LOGFILE_FILES_MAX]; /* of this generation, in log, log.1, ... */
+    struct LogAccount gone; /* of all generations, in files that rotation has deleted */
+    bool is_opened;
     struct LogfileGap gap;
     struct ShimLogCounters *counters; /* stored, dropped, rotated; borrowed */
 };
@@ -43,6 +45,7 @@ struct LogfileBatch {
     const char *records;
     size_t size;
     uint64_t payload; /* bytes of the container's output in them */
+    uint64_t lines;
     enum LoglineStream stream;
 };
 

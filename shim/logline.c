@@ -55,7 +55,7 @@ struct LoglineResult logline_format(bool *is_partial, const struct LoglinePrefix
                                     size_t in_size, char *out, size_t out_size)
 {
     const struct LoglinePrefix ready = *prefix;
-    size_t consumed = 0, produced = 0;
+    size_t consumed = 0, produced = 0, lines = 0;
     while (consumed < in_size && out_size - produced >= LOGLINE_RECORD_MAX) {
         char *record = out + produced, *text = record + LOGLINE_PREFIX_SIZE;
         size_t limit = MIN(in_size - consumed, (size_t)LOGLINE_TEXT_MAX);
@@ -67,10 +67,11 @@ struct LoglineResult logline_format(bool *is_partial, const struct LoglinePrefix
             record[TAG_OFFSET] = 'P';
         else
             consumed++;
+        lines += !*is_partial;
         text[length] = '\n';
         produced += LOGLINE_PREFIX_SIZE + length + 1;
     }
-    return (struct LoglineResult){consumed, produced};
+    return (struct LoglineResult){consumed, produced, lines};
 }
 
 size_t logline_terminate(const struct LoglinePrefix *prefix, char out[LOGLINE_PREFIX_SIZE + 1])

@@ -27,6 +27,7 @@ void logline_prefix(struct LoglinePrefix *prefix, uint64_t realtime_nsec, enum L
 
 struct LoglineResult {
     size_t consumed, produced;
+    size_t lines; /* records that end a line */
 };
 /* Formats records until the input is used up or `out` might not hold another (out_size must be at
  * least LOGLINE_RECORD_MAX). *is_partial: whether the stream's last record was a P; kept by the caller. */

@@ -115,6 +115,7 @@ static bool batch_flush(struct Pump *pump)
             .records = out,
             .size = made.produced,
             .payload = made.consumed,
+            .lines = made.lines,
             .stream = batch->stream->stream,
         };
     }

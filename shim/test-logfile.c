@@ -70,7 +70,7 @@ static struct LogfileBatch batch_of(const char *text, size_t size, enum LoglineS
     logline_prefix(&prefix, TIME, stream);
     struct LoglineResult made = logline_format(is_partial, &prefix, in, size, out, BATCH_MAX);
     CHECK_EQ(made.consumed, size);
-    return (struct LogfileBatch){out, made.produced, made.consumed, stream};
+    return (struct LogfileBatch){out, made.produced, made.consumed, made.lines, stream};
 }
 
 static int append_text(struct Logfile *file, const char *text)
@@ -305,6 +305,43 @@ static void test_what_is_no_file_is_refused(void)
     folder_deinit(&folder);
 }
 
+/* The account of deleted files goes on over generations, exactly: what is there and what is told is all. */
+static void test_accounts_for_what_rotation_deletes(void)
+{
+    static const uint32_t file_counts[] = {1, 2, 4};
+    for (size_t row = 0; row < ELEMENTSOF(file_counts); row++) {
+        struct Folder folder;
+        uint64_t written = 0, left = 0, rotated = 0;
+        char line[200], name[16];
+        folder_init(&folder, NULL);
+        for (unsigned generation = 0; generation < 3; generation++) {
+            struct ShimLogCounters counters = {0};
+            struct Logfile *file = file_new(folder.fd, LOGFILE_SIZE_MIN, file_counts[row], &counters);
+            CHECK_EQ(logfile_recover(file, TIME), 0);
+            for (unsigned i = 0; i < 250; i++) {
+                str_format(line, sizeof(line), "%0*u\n", (int)(1 + i * 7 % 150), i);
+                CHECK_EQ(append_text(file, line), 0);
+                written += strlen(line);
+            }
+            rotated += counters.rotated;
+            file_free(file);
+        }
+        for (unsigned i = 0; i < file_counts[row]; i++) {
+            str_format(name, sizeof(name), i ? "log.%u" : "log", i);
+            left += payload_of(&folder, name);
+        }
+        struct LogAccount gone;
+        log_account_load(folder.fd, &gone);
+        CHECK_EQ(left + gone.payload, written);
+        CHECK(rotated < gone.payload); /* a generation counts its own alone */
+        CHECK_EQ(memcmp(gone.from, "2026-01-02T03:04:05.123456789Z", LOG_ACCOUNT_TIME_SIZE), 0);
+        _cleanup_free_ char *text = text_of(&folder, "rotated");
+        CHECK(text && strstr(text, " stderr F:davit.gap {\"reason\":\"rotated\",\"bytes\":") &&
+              text[strlen(text) - 1] == '\n');
+        folder_deinit(&folder);
+    }
+}
+
 /* A rotation that cannot be done loses nothing but what comes meanwhile. */
 static void test_rotation_that_fails(void)
 {
@@ -337,6 +374,7 @@ static void test_rotation_that_fails(void)
 static const struct Test tests[] = {
     TEST(test_appends),
     TEST(test_rotates),
+    TEST(test_accounts_for_what_rotation_deletes),
     TEST(test_record_larger_than_the_maximum),
     TEST(test_continues_an_older_log),
     TEST(test_cut_write),

@@ -178,8 +178,7 @@ static void adopt_running(struct Container *container)
 static void adopt_exited(struct Container *container)
 {
     if (shim_link_adopt(container, &container->link) == 0) {
-        container->leaving = true;
-        shim_link_release(container->link, container->generation);
+        container_release_shim(container);
     } else {
         container_on_shim_gone(container);
     }

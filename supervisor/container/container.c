@@ -52,6 +52,7 @@ void container_free(struct Container *container)
     scope_free(container->scope);
     container_forget_loss(container);
     shim_link_free(container->link);
+    shim_link_free(container->leaving_link);
     pidref_deinit(&container->init);
     free(container->exit_unsaved);
     free(container->summary);
@@ -193,6 +194,7 @@ static int fill_record(const struct Container *container, enum ContainerState st
     case CONTAINER_RUNNING:
         record->kind = RECORD_STATE;
         record->pid = container->init_pid;
+        record->time_usec = container->started_usec;
         return 0;
     case CONTAINER_EXITED:
         record->kind = RECORD_EXIT;
@@ -269,9 +271,6 @@ static void apply_state(struct Container *container, enum ContainerState state, 
         container->init_pid = 0;
         container->wants_restart = false;
         container_keep_exit(container, NULL);
-    } else if (state == CONTAINER_RUNNING) {
-        if (container->started_usec == 0)
-            container->started_usec = record->time_usec;
     } else if (state == CONTAINER_EXITED) {
         container->finished_usec = slot->finished_usec ? slot->finished_usec : record->time_usec;
         container->init_pid = 0;

@@ -199,7 +199,7 @@ int container_pack_inspect(struct WireWriter *writer, struct Container *containe
         wire_key_str(writer, "cgroup", cgroup);
         map.entries++;
     }
-    if (container->link && !container->leaving && shim_link_pid(container->link) > 0) {
+    if (container->link && shim_link_pid(container->link) > 0) {
         wire_key_u64(writer, "shim_pid", (uint64_t)shim_link_pid(container->link));
         map.entries++;
     }

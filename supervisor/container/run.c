@@ -85,8 +85,7 @@ static void finish(struct Container *container, const struct ExitSlot *slot)
     loop_timer_free(container->retry);
     container->retry = NULL;
     if (container->link) {
-        container->leaving = true;
-        shim_link_release(container->link, container->generation);
+        container_release_shim(container);
     }
     container_unlink_run(container);
     container_settle(container);
@@ -127,6 +126,13 @@ int container_start(struct Container *container, struct Error *error)
     if (!container->leaving)
         launch(container);
     return 0;
+}
+
+void container_release_shim(struct Container *container)
+{
+    container->leaving = true;
+    container->leaving_link = TAKE_PTR(container->link);
+    shim_link_release(container->leaving_link, container->generation);
 }
 
 static void leave(struct Container *container)
@@ -205,7 +211,7 @@ void container_on_adopted(struct Container *container, enum ShimState state, int
 
 static int check_link(const struct Container *container, struct Error *error)
 {
-    if (container->link && !container->leaving && shim_link_is_ready(container->link))
+    if (container->link && shim_link_is_ready(container->link))
         return 0;
     return error_set(error, ERROR_UNAVAILABLE, "container", "the shim of %s does not answer",
                      container->name);

@@ -28,6 +28,8 @@ void container_on_warning(struct Container *container, const struct Error *error
 void container_on_exited(struct Container *container, const struct ExitSlot *slot);
 /* The shim is gone without a word: looks into the slot, else kills what is left and says unknown. */
 void container_on_shim_lost(struct Container *container);
+/* The exit is stored: the shim may go. */
+void container_release_shim(struct Container *container);
 /* The shim has done all its work and closed the socket. */
 void container_on_shim_gone(struct Container *container);
 /* Exit slot and socket: the exit is stored elsewhere. */

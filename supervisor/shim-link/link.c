@@ -141,34 +141,44 @@ void shim_link_free(struct ShimLink *link)
     free(link);
 }
 
+static void link_end(struct ShimLink *link)
+{
+    struct Container *container = link->leaving ? link->container : NULL;
+    shim_link_free(link);
+    if (!container)
+        return;
+    container->leaving_link = NULL;
+    container_on_shim_gone(container);
+}
+
 static void link_on_process(void *owner, short revents)
 {
     struct ShimLink *link = owner;
     int status;
     (void)revents;
-    if (pidref_wait(&link->shim, WNOHANG, &status) == -EAGAIN)
-        return;
-    shim_link_free(link);
+    /* A shim that an earlier davitd has started is reaped by another. */
+    if (!link->is_child || pidref_wait(&link->shim, WNOHANG, &status) != -EAGAIN)
+        link_end(link);
 }
 
-/* The socket is closed: nothing is left but to reap the process, if it is ours. */
+/* The socket is closed: what is left is to see the process end, so that nothing of it is left either
+ * when a container is said to be deleted. */
 static void link_linger(struct ShimLink *link)
 {
     struct Manager *manager = link->manager;
-    link->container = NULL;
     fail_requests(link);
     loop_io_free(link->io);
     link->io = NULL;
     link->fd = safe_close(link->fd);
     loop_timer_free(link->deadline);
     link->deadline = NULL;
-    if (!link->is_child || link->process_io ||
+    if (link->shim.fd < 0 ||
         loop_io_new(manager->loop, link->shim.fd, POLLIN, link_on_process, link, &link->process_io) < 0) {
-        shim_link_free(link);
+        link_end(link);
         return;
     }
-    list_remove(&link->node);
-    list_append(&manager->lingering, &link->node);
+    if (!link->leaving)
+        list_append(&manager->lingering, &link->node);
 }
 
 void shim_link_release(struct ShimLink *link, uint64_t generation)
@@ -187,18 +197,17 @@ void shim_link_release(struct ShimLink *link, uint64_t generation)
 static void link_on_lost(struct ShimLink *link, int reason)
 {
     struct Container *container = link->container;
-    bool leaving = link->leaving;
     if (reason != -ENODATA && reason != -ECONNRESET && link->shim.fd >= 0) {
-        log_event(LOG_LEVEL_ERROR, "shim.broken", container ? container->id : NULL, "%s", strerror(-reason));
+        log_event(LOG_LEVEL_ERROR, "shim.broken", container->id, "%s", strerror(-reason));
         (void)pidref_kill(&link->shim, SIGKILL);
     }
+    if (!link->leaving) {
+        link->container = NULL;
+        container->link = NULL;
+    }
+    bool lost = !link->leaving;
     link_linger(link);
-    if (!container)
-        return;
-    container->link = NULL;
-    if (leaving)
-        container_on_shim_gone(container);
-    else
+    if (lost)
         container_on_shim_lost(container);
 }
 
