@@ -195,5 +195,6 @@ void runtime_undo(struct Runtime *runtime)
         cgroup_set_kill(&runtime->cgroups);
         poll(NULL, 0, 1);
     }
+    cgroup_set_remove_parents(&runtime->cgroups);
     runtime_deinit(runtime);
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -58,6 +59,16 @@ void control_broadcast(struct Control *control, const union ShimMessage *message
     for (unsigned i = 0; i < CONTROL_CONNECTIONS_MAX; i++)
         if (control->connections[i].in_use)
             (void)control_send(control, &control->connections[i], message, fds, fd_count);
+}
+
+bool control_has_peer(const struct Control *control)
+{
+    for (unsigned i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
+        struct pollfd connection = {.fd = control->connections[i].source.fd, .events = POLLRDHUP};
+        if (control->connections[i].in_use && poll(&connection, 1, 0) == 0)
+            return true;
+    }
+    return false;
 }
 
 static bool peer_is_trusted(int fd)

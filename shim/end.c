@@ -107,6 +107,10 @@ static void end_removal(struct Shim *shim, int r)
         error_set_errno(&error, ERROR_INTERNAL, r, "cgroup", "cannot be removed");
         shim_warn(shim, &error);
     }
+    /* davitd removes empty parents when it is idle or ends; the last to go does it. It hangs up first and
+     * tries then; we remove ours first and look then whether it is still there. */
+    if (!control_has_peer(&shim->control))
+        cgroup_set_remove_parents(&shim->runtime.cgroups);
 }
 
 static void remove_cgroups(struct Shim *shim)

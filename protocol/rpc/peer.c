@@ -35,7 +35,7 @@ const struct RpcLimits RPC_LIMITS_CLIENT = {
     .queued_limit = 8 << 20,
 };
 
-enum { READ_SIZE = 64 << 10, COMPACT_SIZE = 64 << 10, ZONE_CHUNK = 4096 };
+enum { READ_SIZE = 64 << 10, COMPACT_SIZE = 64 << 10, ZONE_CHUNK = 4096, MESSAGES_PER_TURN = 64 };
 
 struct RpcPeer {
     int fd;
@@ -308,14 +308,15 @@ static int framing_failed(struct RpcPeer *peer, int r, struct Error *error)
     return r;
 }
 
-/* Dispatches every whole message in the input, until the peer pauses. */
+/* Dispatches whole messages of the input, until the peer pauses or has had its turn: many small requests
+ * may not keep others waiting. */
 static int input_dispatch(struct RpcPeer *peer, struct Error *error)
 {
     int r = 0;
     peer->stalled = false;
-    while (r == 0 && peer->input_start < peer->input.size) {
+    for (unsigned count = 0; r == 0 && peer->input_start < peer->input.size; count++) {
         const char *data = peer->input.data + peer->input_start;
-        if (is_paused(peer)) {
+        if (is_paused(peer) || count == MESSAGES_PER_TURN) {
             peer->stalled = true;
             break;
         }
@@ -361,6 +362,8 @@ static int process(struct RpcPeer *peer, short revents, struct Error *error)
     int r = input_dispatch(peer, error);
     if (r < 0)
         return r;
+    if (peer->stalled && !is_paused(peer))
+        return 0; /* more is here already, for the next turn */
     if (!is_paused(peer) && (revents & (POLLIN | POLLHUP | POLLERR | POLLRDHUP))) {
         r = input_read(peer, error);
         return r < 0 ? r : input_dispatch(peer, error);

@@ -36,7 +36,8 @@ static const struct SchemaField log_fields[] = {
             .doc = "Bytes of one log file, after which it is rotated; the default is 100 MiB."),
     ARG_U64(struct ArgLog, max_files, "max_files", .minimum = 1, .maximum = 1000,
             .doc = "Most log files, the current one included; the default is 5."),
-    ARG_TEXT(struct ArgLog, when_full, "when_full", .choices = WORDS("drop-oldest", "drop-newest", "block"),
+    ARG_TEXT(struct ArgLog, when_full, "when_full", .choices = WORDS("drop-oldest", "block"),
+             .planned = WORDS("drop-newest"),
              .doc = "What gives way when all files are full; the default is drop-oldest."),
 };
 static const struct SchemaStruct type_log =

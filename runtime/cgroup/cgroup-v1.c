@@ -44,18 +44,26 @@ static int v1_is_populated(const struct CgroupSet *set)
 }
 
 /* Whether this limit was ever reached. memory.failcnt is not enough: newer kernels leave it 0. */
-static bool limit_was_reached(const struct CgroupDir *dir, const char *limit_file, const char *peak_file,
+static bool limit_was_reached(const struct CgroupDir *dir, uint64_t limit, uint64_t peak,
                               const char *hits_file)
 {
-    uint64_t limit = UINT64_MAX, peak = 0, hits = 0;
+    uint64_t hits = 0;
+    if (limit != UINT64_MAX && peak != UINT64_MAX && peak + CHARGE_SLACK >= limit)
+        return true;
     (void)cgroup_read_number(dir, hits_file, NULL, &hits);
-    if (cgroup_read_number(dir, limit_file, NULL, &limit) < 0 || limit == UINT64_MAX ||
-        cgroup_read_number(dir, peak_file, NULL, &peak) < 0)
-        return hits > 0;
-    return hits > 0 || peak + CHARGE_SLACK >= limit;
+    return hits > 0;
 }
 
-/* v1 does not say whose limit a kill was for. Where our own was never reached it was not ours. */
+static bool swap_limit_was_reached(const struct CgroupDir *dir)
+{
+    uint64_t limit = UINT64_MAX, peak = UINT64_MAX;
+    if (cgroup_read_number(dir, "memory.memsw.limit_in_bytes", NULL, &limit) == 0 && limit != UINT64_MAX)
+        (void)cgroup_read_number(dir, "memory.memsw.max_usage_in_bytes", NULL, &peak);
+    return limit_was_reached(dir, limit, peak, "memory.memsw.failcnt");
+}
+
+/* v1 does not say whose limit a kill was for. Where our own was never reached it was not ours. Each
+ * file costs the kernel an inode, so those that only explain a kill are read only after one. */
 static void memory_evidence(const struct CgroupDir *dir, struct CgroupEvidence *ret)
 {
     if (cgroup_read_number(dir, "memory.max_usage_in_bytes", NULL, &ret->memory_peak) < 0)
@@ -63,11 +71,10 @@ static void memory_evidence(const struct CgroupDir *dir, struct CgroupEvidence *
     (void)cgroup_read_number(dir, "memory.limit_in_bytes", NULL, &ret->memory_limit);
     if (cgroup_read_number(dir, "memory.oom_control", "oom_kill", &ret->oom_kills) < 0)
         return;
-    bool reached =
-        limit_was_reached(dir, "memory.limit_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt") ||
-        limit_was_reached(dir, "memory.memsw.limit_in_bytes", "memory.memsw.max_usage_in_bytes",
-                          "memory.memsw.failcnt");
-    ret->oom_local = reached ? ret->oom_kills : 0;
+    bool ours = ret->oom_kills > 0 &&
+                (limit_was_reached(dir, ret->memory_limit, ret->memory_peak, "memory.failcnt") ||
+                 swap_limit_was_reached(dir));
+    ret->oom_local = ours ? ret->oom_kills : 0;
 }
 
 static void v1_evidence(const struct CgroupDir *dir, struct CgroupEvidence *ret)
@@ -76,7 +83,8 @@ static void v1_evidence(const struct CgroupDir *dir, struct CgroupEvidence *ret)
     memory_evidence(dir, ret);
     if (ret->cpu_usec == UINT64_MAX && cgroup_read_number(dir, "cpuacct.usage", NULL, &nanoseconds) == 0)
         ret->cpu_usec = nanoseconds / 1000;
-    (void)cgroup_read_number(dir, "pids.events", "max", &ret->pids_refused);
+    if (ret->pids_refused == UINT64_MAX)
+        (void)cgroup_read_number(dir, "pids.events", "max", &ret->pids_refused);
 }
 
 const struct CgroupBackend cgroup_backend_v1 = {

@@ -42,10 +42,12 @@ static int v2_kill(const struct CgroupSet *set)
 
 static void v2_evidence(const struct CgroupDir *dir, struct CgroupEvidence *ret)
 {
-    (void)cgroup_read_number(dir, "memory.peak", NULL, &ret->memory_peak);
-    (void)cgroup_read_number(dir, "memory.max", NULL, &ret->memory_limit);
-    (void)cgroup_read_number(dir, "memory.events", "oom_kill", &ret->oom_kills);
-    (void)cgroup_read_number(dir, "memory.events.local", "oom", &ret->oom_local);
+    /* Beside v1 hierarchies there is no memory controller here: one look is enough. */
+    if (cgroup_read_number(dir, "memory.max", NULL, &ret->memory_limit) == 0) {
+        (void)cgroup_read_number(dir, "memory.peak", NULL, &ret->memory_peak);
+        (void)cgroup_read_number(dir, "memory.events", "oom_kill", &ret->oom_kills);
+        (void)cgroup_read_number(dir, "memory.events.local", "oom", &ret->oom_local);
+    }
     (void)cgroup_read_number(dir, "cpu.stat", "usage_usec", &ret->cpu_usec);
     (void)cgroup_read_number(dir, "pids.events", "max", &ret->pids_refused);
 }

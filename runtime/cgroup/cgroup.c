@@ -35,7 +35,7 @@ void cgroup_set_deinit(struct CgroupSet *set)
 {
     for (unsigned i = 0; i < set->count; i++)
         safe_close(set->dirs[i].fd);
-    set->count = 0;
+    set->count = set->removed = 0;
 }
 
 /* Absolute, not the root itself, no empty, "." or ".." component. */
@@ -153,9 +153,12 @@ static int make_once(unsigned version, const char *mount, const char *path, cons
         bool last = !*path;
         if (version == 2)
             enable_controllers(fd, controllers);
-        if (mkdirat(fd, name, 0755) < 0 && (errno != EEXIST || last))
-            return -errno;
-        int next = open_folder(fd, name);
+        int next = last ? -ENOENT : open_folder(fd, name);
+        if (next == -ENOENT) {
+            if (mkdirat(fd, name, 0755) < 0 && (errno != EEXIST || last))
+                return -errno;
+            next = open_folder(fd, name);
+        }
         if (next < 0 && last)
             (void)unlinkat(fd, name, AT_REMOVEDIR);
         /* It becomes the root of what the container sees, whatever our umask is. */
@@ -172,6 +175,7 @@ static int make_once(unsigned version, const char *mount, const char *path, cons
 static struct CgroupDir *set_add(struct CgroupSet *set, unsigned version)
 {
     unsigned at = version == 2 ? 0 : set->count;
+    set->removed = 0;
     memmove(&set->dirs[at + 1], &set->dirs[at], (set->count - at) * sizeof(set->dirs[0]));
     set->count++;
     return &set->dirs[at];
@@ -212,6 +216,11 @@ static int set_open(struct CgroupSet *set, unsigned version, const char *mount, 
     for (unsigned i = 0; i < set->count; i++)
         if (str_equal(set->dirs[i].mount, mount))
             return 0;
+    char whole[CGROUP_MOUNT_MAX + CGROUP_PATH_MAX];
+    /* Mostly there is none, which one call can tell. */
+    if (str_format(whole, sizeof(whole), "%s%s", mount, path) &&
+        faccessat(AT_FDCWD, whole, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+        return 0;
     int fd = open_levels(version, mount, path, path_levels(path));
     if (fd == -ENOENT)
         return 0;
@@ -270,15 +279,25 @@ int cgroup_set_is_populated(const struct CgroupSet *set)
     return set->count ? set_backend(set)->is_populated(set) : 0;
 }
 
+/* By way of its own descriptor: ".." of a cgroup is always where it was made, as one cannot be moved to
+ * another parent; only renamed by root in v1, and then the name is not ours any more. */
+static int remove_itself(const struct CgroupDir *dir)
+{
+    char name[CGROUP_PATH_MAX + 4] = "../";
+    strcpy(name + 3, strrchr(dir->path, '/') + 1);
+    return unlinkat(dir->fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+/* Most have nothing below them: first without a look. */
 static int remove_dir(const struct CgroupDir *dir)
 {
-    int r = cgroup_tree_remove(dir->fd);
-    if (r >= 0)
-        r = remove_level(dir->version, dir->mount, dir->path, path_levels(dir->path));
-    if (r < 0 && r != -ENOENT)
-        return r;
-    remove_parents(dir->version, dir->mount, dir->path);
-    return 0;
+    int r = remove_itself(dir);
+    if (r == -EBUSY || r == -ENOTEMPTY) {
+        r = cgroup_tree_remove(dir->fd);
+        if (r >= 0)
+            r = remove_itself(dir);
+    }
+    return r == -ENOENT ? 0 : r;
 }
 
 int cgroup_set_remove(struct CgroupSet *set)
@@ -286,17 +305,38 @@ int cgroup_set_remove(struct CgroupSet *set)
     int result = 0;
     unsigned kept = 0;
     for (unsigned i = 0; i < set->count; i++) {
-        int r = remove_dir(&set->dirs[i]);
+        struct CgroupDir dir = set->dirs[i];
+        int r = remove_dir(&dir);
         if (r < 0) {
             if (result == 0 || r != -EBUSY)
                 result = r;
-            set->dirs[kept++] = set->dirs[i];
+            set->dirs[i] = set->dirs[kept];
+            set->dirs[kept++] = dir;
         } else {
-            safe_close(set->dirs[i].fd);
+            set->dirs[i].fd = safe_close(dir.fd);
         }
     }
+    set->removed += set->count - kept;
     set->count = kept;
     return result;
+}
+
+void cgroup_set_remove_parents(const struct CgroupSet *set)
+{
+    for (unsigned i = 0; i < set->removed; i++) {
+        const struct CgroupDir *dir = &set->dirs[set->count + i];
+        remove_parents(dir->version, dir->mount, dir->path);
+    }
+}
+
+void cgroup_remove_parents(const struct CgroupLayout *layout, const char *path)
+{
+    if (!path_is_valid(path))
+        return;
+    if (layout->v2_mount[0])
+        remove_parents(2, layout->v2_mount, path);
+    for (unsigned i = 0; i < layout->v1_count; i++)
+        remove_parents(1, layout->v1[i].mount, path);
 }
 
 void cgroup_set_evidence(const struct CgroupSet *set, struct CgroupEvidence *ret)

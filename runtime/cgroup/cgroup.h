@@ -45,10 +45,11 @@ struct CgroupDir {
     char path[CGROUP_PATH_MAX];
 };
 
-/* All folders of one container; [0] is the v2 one when there is one. */
+/* All folders of one container; [0] is the v2 one when there is one. Behind them is where those were
+ * that have been removed. */
 struct CgroupSet {
     struct CgroupDir dirs[CGROUP_DIRS_MAX];
-    unsigned count;
+    unsigned count, removed;
 };
 void cgroup_set_deinit(struct CgroupSet *set); /* closes; removes nothing */
 
@@ -70,9 +71,14 @@ int cgroup_set_kill(const struct CgroupSet *set);
 int cgroup_set_signal(const struct CgroupSet *set, int signal);
 /* 1 populated, 0 empty, negative errno. */
 int cgroup_set_is_populated(const struct CgroupSet *set);
-/* Removes the folders, children first, then empty parents up to the first two levels below the
- * mount (davit's own). -EBUSY while something lives in it (try again later); missing is fine. */
+/* Removes the folders, children first. -EBUSY while something lives in it (try again later); missing
+ * is fine. */
 int cgroup_set_remove(struct CgroupSet *set);
+/* The two levels above those that were removed (davit's own), where they are empty. A step of its own,
+ * because making them anew for each container costs more than the container's own folders. */
+void cgroup_set_remove_parents(const struct CgroupSet *set);
+/* The same for where a container's folders would be. */
+void cgroup_remove_parents(const struct CgroupLayout *layout, const char *path);
 
 /* Read it before the folders are removed. */
 void cgroup_set_evidence(const struct CgroupSet *set, struct CgroupEvidence *ret);

@@ -106,13 +106,12 @@ static void wait_empty(const struct CgroupSet *set)
 static void remove_set(struct CgroupSet *set)
 {
     uint64_t end = clock_boottime_usec() + DEADLINE_MSEC * USEC_PER_MSEC;
-    int r = cgroup_set_remove(set);
-    while (r == -EBUSY && clock_boottime_usec() < end) {
+    int r;
+    while ((r = cgroup_set_remove(set)) == -EBUSY && clock_boottime_usec() < end)
         poll(NULL, 0, 1);
-        r = cgroup_set_remove(set);
-    }
     CHECK_EQ(r, 0);
     CHECK_EQ(set->count, 0);
+    cgroup_set_remove_parents(set);
     cgroup_set_deinit(set);
 }
 

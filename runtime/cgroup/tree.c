@@ -17,18 +17,21 @@ enum {
     TREE_PATHS_MAX = 16 << 20,
     PROCESSES_SIZE_MAX = 64 << 20,
     OPEN_CHUNK = 2048, /* below PATH_MAX */
-    NUMBERS_SIZE_MAX = 64 << 10,
+    NUMBERS_SIZE = 1024,
     SWEEPS_MAX = 256,
 };
 
 #define NO_LIMIT (UINT64_C(1) << 62) /* v1 shows "none" as the largest multiple of a page */
 
+/* The files with numbers are short; of a longer one only the beginning is looked at. */
 int cgroup_read_number(const struct CgroupDir *dir, const char *file, const char *key, uint64_t *ret)
 {
-    _cleanup_free_ char *text = NULL;
-    int r = file_read(dir->fd, file, NUMBERS_SIZE_MAX, &text, NULL);
-    if (r < 0)
-        return r;
+    char text[NUMBERS_SIZE];
+    _cleanup_close_ int fd = openat(dir->fd, file, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -errno : read(fd, text, sizeof(text) - 1);
+    if (got < 0)
+        return fd < 0 ? (int)got : -errno;
+    text[got] = 0;
     size_t length = key ? strlen(key) : 0;
     for (char *line = text; *line;) {
         char *end = strchrnul(line, '\n');
@@ -41,7 +44,7 @@ int cgroup_read_number(const struct CgroupDir *dir, const char *file, const char
                 *ret = UINT64_MAX;
                 return 0;
             }
-            r = str_parse_u64(number, &value);
+            int r = str_parse_u64(number, &value);
             if (r == 0)
                 *ret = value >= NO_LIMIT ? UINT64_MAX : value;
             return r;

@@ -243,6 +243,7 @@ static void test_the_kernel_takes_the_filter(void)
         CHECK_EQ(tree_remove(AT_FDCWD, folder, 4), 0);
     }
     CHECK_EQ(cgroup_set_remove(&set), 0);
+    cgroup_set_remove_parents(&set);
     cgroup_set_deinit(&set);
 }
 

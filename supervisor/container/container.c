@@ -16,6 +16,7 @@
 #include "supervisor/shim-link/scope.h"
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct Container *container_new(struct Manager *manager, const char *id, const char *name)
 {
@@ -357,8 +358,13 @@ int container_rename(struct Container *container, const char *name, struct Error
 
 int container_open_log(struct Container *container)
 {
-    int fd =
-        openat(container->manager->log_fd, container->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int directory = container->manager->log_fd;
+    int fd = openat(directory, container->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 || errno != ENOENT || container->state == CONTAINER_REMOVING)
+        return fd < 0 ? -errno : fd;
+    if (mkdirat(directory, container->id, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    fd = openat(directory, container->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 

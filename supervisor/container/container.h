@@ -79,7 +79,8 @@ struct Container {
     int32_t init_pid;
     struct PidRef init;            /* pidfd while it runs */
     struct ShimLink *link;         /* NULL: no shim */
-    bool leaving;                  /* exited; the link's shim still removes the cgroups */
+    bool leaving;                  /* the shim of the last generation, or what it left, still goes away */
+    struct ShimLink *leaving_link; /* to that shim */
     struct Loss *loss;             /* its shim was lost, and the end is being found out (lost.c) */
     struct Scope *scope;           /* cgroups being removed with it */
     struct ListNode watches;       /* struct ContainerWatch */
@@ -137,7 +138,7 @@ void container_pack_exit(struct WireWriter *writer, const struct Container *cont
 void container_pack_lines(struct WireWriter *writer, const struct Buf *lines);
 /* Keeps the record for listing; NULL forgets it. */
 void container_keep_exit(struct Container *container, const struct ExitSlot *slot);
-/* LOG/<id>, a folder descriptor of the caller's; -ENOENT before the first start. */
+/* LOG/<id>, a folder descriptor of the caller's; made by whoever needs it first. */
 int container_open_log(struct Container *container);
 /* RUN/containers/<id>, likewise. */
 int container_open_run(const struct Container *container);

@@ -93,17 +93,6 @@ static int make_slot(int directory, uint64_t generation, int *ret)
     return 0;
 }
 
-static int make_log_folder(struct Container *container, int *ret)
-{
-    if (mkdirat(container->manager->log_fd, container->id, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    int fd = container_open_log(container);
-    if (fd < 0)
-        return fd;
-    *ret = fd;
-    return 0;
-}
-
 static int queue_config(struct ShimLink *link)
 {
     const struct Container *container = link->container;
@@ -153,9 +142,9 @@ int shim_link_start(struct Container *container, struct ShimLink **ret, struct E
     int r = make_slot(directory, container->generation, &slot);
     if (r < 0)
         return fail(error, r, "make the exit slot");
-    r = make_log_folder(container, &log);
-    if (r < 0)
-        return fail(error, r, "make the log folder");
+    log = container_open_log(container);
+    if (log < 0)
+        return fail(error, log, "open the log folder");
     r = listen_in(directory, &listener);
     if (r == 0)
         r = connect_in(container, directory, &link);

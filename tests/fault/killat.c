@@ -186,7 +186,8 @@ int main(int argc, char **argv)
         return 1;
     }
     (void)killer_add(&killer, attached, ROLE_SELF);
-    bool ready = false;
+    printf("ready\n");
+    (void)fflush(stdout);
     while (!killer.done) {
         struct pollfd polls[2] = {{signals, POLLIN, 0}, {0, POLLIN, 0}};
         if (poll(polls, 2, -1) < 0 && errno != EINTR)
@@ -197,11 +198,6 @@ int main(int argc, char **argv)
         while (read(signals, &info, sizeof(info)) > 0)
             ;
         killer_reap(&killer);
-        if (!ready) {
-            ready = true;
-            printf("ready\n");
-            (void)fflush(stdout);
-        }
     }
     if (!killer.done || killer.count < killer.at)
         printf("ended %lu\n", killer.count);

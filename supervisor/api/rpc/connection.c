@@ -122,6 +122,8 @@ static void connection_on_io(void *owner, short revents)
         return;
     }
     connection_pull_streams(connection);
+    if (connection_can_pull(connection))
+        connection_touch(connection);
     update_events(connection);
 }
 
@@ -133,10 +135,13 @@ static void connection_on_work(void *owner)
         if (rpc_peer_flush(connection->peer) < 0)
             connection->broken = true;
     }
-    if (connection->broken)
+    if (connection->broken) {
         connection_free(connection);
-    else
-        update_events(connection);
+        return;
+    }
+    if (connection_can_pull(connection)) /* the flush has made room */
+        connection_touch(connection);
+    update_events(connection);
 }
 
 void connection_touch(struct Connection *connection)

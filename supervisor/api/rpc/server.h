@@ -62,6 +62,8 @@ int rpc_socket_caller(int fd, gid_t group, struct Caller *ret);
 struct Stream;
 void connection_add_stream(struct Connection *connection, uint32_t request_id, struct Stream *stream);
 void connection_pull_streams(struct Connection *connection);
+/* There is a woken stream and room for it: another turn is needed, as no event will come. */
+bool connection_can_pull(const struct Connection *connection);
 void connection_drop_streams(struct Connection *connection);
 /* stream.credit; and the requests stream.write and stream.close, which are answered. */
 void connection_on_credit(struct Connection *connection, const msgpack_object *arguments);

@@ -217,6 +217,18 @@ void connection_pull_streams(struct Connection *connection)
     }
 }
 
+bool connection_can_pull(const struct Connection *connection)
+{
+    if (rpc_peer_queued(connection->peer) >= STREAM_QUEUE_SHORT)
+        return false;
+    LIST_FOREACH (node, &connection->streams) {
+        const struct Stream *stream = CONTAINER_OF(node, struct Stream, node);
+        if (stream->woken && !stream->ended)
+            return true;
+    }
+    return false;
+}
+
 void connection_drop_streams(struct Connection *connection)
 {
     while (!list_is_empty(&connection->streams))

@@ -27,7 +27,7 @@ struct AttachStream {
     uint64_t offset[ATTACH_CONTROL]; /* of the next byte, per channel */
     char *packet;                    /* ATTACH_PAYLOAD_MAX + 1 bytes while one is held */
     size_t packet_size, packet_at;
-    uint64_t write_size;
+    uint64_t write_size, write_taken; /* of the write in flight */
     bool stdin_gone;
 };
 
@@ -84,10 +84,9 @@ static enum StreamPull attach_stream_on_control(struct AttachStream *stream)
         stream->stream.dropped += control.bytes;
         return STREAM_AGAIN;
     case ATTACH_STDIN_ACK:
-        if (stream->stream.writing && control.bytes >= stream->write_size)
+        stream->write_taken += control.bytes;
+        if (stream->stream.writing && stream->write_taken >= stream->write_size)
             stream_write_done(&stream->stream, stream->write_size, NULL);
-        else if (stream->stream.writing)
-            stream->write_size -= control.bytes;
         return STREAM_AGAIN;
     case ATTACH_STDIN_GONE:
         stream->stdin_gone = true;
@@ -178,6 +177,7 @@ static int attach_stream_write(struct Stream *base, const void *data, size_t siz
     if (sendmsg(stream->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         return error_set_errno(error, ERROR_UNAVAILABLE, errno, "stdin", "the shim does not take it");
     stream->write_size = size;
+    stream->write_taken = 0;
     return 1;
 }
 
