@@ -269,6 +269,7 @@ static void apply_state(struct Container *container, enum ContainerState state, 
     container->generation = record->generation;
     if (state == CONTAINER_STARTING) {
         container->started_usec = container->finished_usec = 0;
+        container->requested.signal = 0;
         container->init_pid = 0;
         container->wants_restart = false;
         container_keep_exit(container, NULL);

@@ -82,6 +82,17 @@ static void conclude(struct Loss *loss)
     container_on_exited(container, &slot);
 }
 
+/* What the lost shim would have written of the last request. */
+static void tell_request(const struct Container *container, struct ExitSlot *slot)
+{
+    uint64_t passed = clock_realtime_usec() - container->requested.time_usec;
+    slot->requested_signal = (uint32_t)container->requested.signal;
+    slot->requested_usec = container->requested.time_usec;
+    slot->stop_escalated = passed >= container->requested.grace_usec;
+    memcpy(slot->requested_verb, container->requested.verb, sizeof(slot->requested_verb));
+    memcpy(slot->requested_who, container->requested.who, sizeof(slot->requested_who));
+}
+
 /* The kernel's word about init, when it was killed by nobody else before we came. */
 static bool read_exit(struct Loss *loss)
 {
@@ -100,6 +111,8 @@ static bool read_exit(struct Loss *loss)
     slot->state = EXIT_SLOT_EXITED;
     slot->wait_status = status;
     slot->error = (struct Error){0};
+    if (!slot->requested_signal && loss->container->requested.signal)
+        tell_request(loss->container, slot);
     if (loss->killed_by_us) {
         slot->requested_signal = SIGKILL;
         (void)str_format(slot->requested_verb, sizeof(slot->requested_verb), "shim-lost");

@@ -110,6 +110,7 @@ void orphans_remove(struct Manager *manager)
     clear_hierarchy(manager, layout->v2_mount);
     for (unsigned i = 0; i < layout->v1_count; i++)
         clear_hierarchy(manager, layout->v1[i].mount);
+    scope_tidy_later(manager);
     visit_unknown(manager, reopen(manager->run_fd), remove_folder, &manager->run_fd);
     if (is_marked(manager))
         visit_unknown(manager, reopen(manager->log_fd), remove_folder, &manager->log_fd);

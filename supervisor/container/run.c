@@ -223,6 +223,16 @@ static int shim_unavailable(const struct Container *container, int r, struct Err
                            container->name);
 }
 
+static void remember_request(struct Container *container, int signal, uint64_t grace_usec, const char *verb,
+                             const char *who)
+{
+    container->requested.signal = signal;
+    container->requested.time_usec = clock_realtime_usec();
+    container->requested.grace_usec = grace_usec;
+    (void)str_format(container->requested.verb, sizeof(container->requested.verb), "%s", verb);
+    (void)str_format(container->requested.who, sizeof(container->requested.who), "%s", who);
+}
+
 int container_stop(struct Container *container, int signal, uint64_t grace_usec, const char *verb,
                    const char *who, struct Error *error)
 {
@@ -245,6 +255,7 @@ int container_stop(struct Container *container, int signal, uint64_t grace_usec,
     r = shim_link_stop(container->link, signal, grace_usec, verb, who, NULL, NULL);
     if (r < 0)
         return shim_unavailable(container, r, error);
+    remember_request(container, signal, grace_usec, verb, who);
     if (container->state != CONTAINER_STOPPING)
         return container_set_state(container, CONTAINER_STOPPING, NULL, error);
     return 0;
@@ -259,5 +270,8 @@ int container_kill(struct Container *container, int signal, bool everybody, cons
     if (r < 0)
         return r;
     r = shim_link_kill(container->link, signal, everybody, who, callback, owner);
-    return r < 0 ? shim_unavailable(container, r, error) : 0;
+    if (r < 0)
+        return shim_unavailable(container, r, error);
+    remember_request(container, signal, UINT64_MAX, "kill", who);
+    return 0;
 }

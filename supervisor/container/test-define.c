@@ -3,7 +3,6 @@
 #include "base/str.h"
 #include "base/test.h"
 #include "supervisor/container/define.h"
-#include <sys/capability.h>
 
 /* A map of text, number, bool and list-of-text members, ended by a NULL name. */
 enum MemberKind { TEXT = 1, NUMBER, FLAG, LIST };
