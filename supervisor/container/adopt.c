@@ -129,7 +129,8 @@ static void pack_missing(const struct Loaded *loaded, struct Buf *data)
 static void append_missing(struct Adoption *adoption)
 {
     struct EventLog *events = adoption->manager->events;
-    qsort(adoption->items, adoption->count, sizeof(*adoption->items), by_sequence);
+    if (adoption->count > 0)
+        qsort(adoption->items, adoption->count, sizeof(*adoption->items), by_sequence);
     for (size_t i = 0; i < adoption->count; i++) {
         const struct Loaded *loaded = &adoption->items[i];
         _cleanup_buf_ struct Buf data = BUF_INIT;
@@ -241,7 +242,8 @@ int adopt_all(struct Manager *manager, unsigned *ret_adopted, struct Error *erro
     if (r < 0)
         return error_set_errno(error, ERROR_INTERNAL, r, "data-dir", "cannot read the containers");
     append_missing(&adoption);
-    qsort(adoption.items, adoption.count, sizeof(*adoption.items), by_creation);
+    if (adoption.count > 0)
+        qsort(adoption.items, adoption.count, sizeof(*adoption.items), by_creation);
     for (size_t i = 0; i < adoption.count; i++) {
         struct Loaded *loaded = &adoption.items[i];
         if (loaded->removed) {
