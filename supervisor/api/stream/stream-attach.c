@@ -20,11 +20,13 @@ enum { ATTACH_SOCKET_BUFFER = 1 << 20 };
 struct AttachStream {
     struct Stream stream;
     struct Attachment attachment;
-    struct Container *container;
     struct ContainerWatch watch;
     int fd;
     struct LoopIo *io;
+    uint64_t generation;             /* the one that it is attached to */
     uint64_t offset[ATTACH_CONTROL]; /* of the next byte, per channel */
+    bool is_over;                    /* the generation has ended, with so many bytes: */
+    uint64_t end[2];                 /* of stdout and stderr */
     char *packet;                    /* ATTACH_PAYLOAD_MAX + 1 bytes while one is held */
     size_t packet_size, packet_at;
     uint64_t write_size, write_taken; /* of the write in flight */
@@ -57,10 +59,16 @@ static void attach_stream_on_readable(void *owner, short revents)
     stream_wake(&stream->stream);
 }
 
-/* The container went away without ever being started. */
 static void attach_stream_on_container(struct ContainerWatch *watch, struct Container *container)
 {
     struct AttachStream *stream = CONTAINER_OF(watch, struct AttachStream, watch);
+    if (container->state == CONTAINER_EXITED && container->exit &&
+        container->generation == stream->generation) {
+        stream->is_over = true;
+        stream->end[0] = container->exit->offset_stdout;
+        stream->end[1] = container->exit->offset_stderr;
+    }
+    /* It went away without ever having been started. */
     if (container->state == CONTAINER_GONE && stream->attachment.shim_fd >= 0)
         stream_end(&stream->stream, "NotFound: the container was deleted");
 }
@@ -104,6 +112,19 @@ static enum StreamPull attach_stream_on_control(struct AttachStream *stream)
     return STREAM_OVER;
 }
 
+/* The shim does not wait for clients when all is over: what it could not send to this one any more is known
+ * from the exit record. */
+static void attach_stream_on_end_of_file(struct AttachStream *stream)
+{
+    const bool wanted[] = {stream->attachment.want_stdout, stream->attachment.want_stderr};
+    for (unsigned i = 0; i < ELEMENTSOF(wanted); i++) {
+        uint64_t at = stream->offset[ATTACH_STDOUT + i];
+        if (stream->is_over && wanted[i] && stream->end[i] > at)
+            stream->stream.dropped += stream->end[i] - at;
+    }
+    stream_end(&stream->stream, stream->is_over ? "ok" : "Unavailable: the container's shim is gone");
+}
+
 /* Receives one packet: AGAIN when one is held, IDLE when there is none. */
 static enum StreamPull attach_stream_receive(struct AttachStream *stream)
 {
@@ -121,7 +142,7 @@ static enum StreamPull attach_stream_receive(struct AttachStream *stream)
     }
     if (size <= 0) {
         free(TAKE_PTR(stream->packet));
-        stream_end(&stream->stream, "Unavailable: the container's shim is gone");
+        attach_stream_on_end_of_file(stream);
         return STREAM_OVER;
     }
     stream->packet_size = (size_t)size;
@@ -216,7 +237,7 @@ static int attach_stream_want(struct Attachment *attachment, const struct ArgAtt
     return 0;
 }
 
-static int attach_stream_open(struct AttachStream *stream, struct Error *error)
+static int attach_stream_open(struct AttachStream *stream, struct Loop *loop, struct Error *error)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
@@ -226,8 +247,7 @@ static int attach_stream_open(struct AttachStream *stream, struct Error *error)
     int size = ATTACH_SOCKET_BUFFER;
     if (setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
         (void)setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-    struct Manager *manager = stream->container->manager;
-    if (loop_io_new(manager->loop, stream->fd, POLLIN, attach_stream_on_readable, stream, &stream->io) < 0)
+    if (loop_io_new(loop, stream->fd, POLLIN, attach_stream_on_readable, stream, &stream->io) < 0)
         return error_set(error, ERROR_RESOURCE_EXHAUSTED, NULL, "out of memory");
     return 0;
 }
@@ -244,14 +264,14 @@ int stream_attach_new(struct Container *container, const struct ArgAttach *argum
     if (!stream)
         return error_set(error, ERROR_RESOURCE_EXHAUSTED, NULL, "out of memory");
     stream->stream.source = &attach_stream_source;
-    stream->container = container;
+    stream->generation = container->generation + (container->link ? 0 : 1);
     stream->fd = stream->attachment.shim_fd = -1;
     stream->watch.on_change = attach_stream_on_container;
     container_watch(container, &stream->watch);
     struct Attachment *attachment = &stream->attachment;
     int result = attach_stream_want(attachment, arguments, error);
     if (result == 0)
-        result = attach_stream_open(stream, error);
+        result = attach_stream_open(stream, container->manager->loop, error);
     if (result == 0 && container->link) {
         /* Refusal by the shim shows as the end of the socket. */
         result = shim_link_attach(container->link, TAKE_FD(attachment->shim_fd), attachment->want_stdin,

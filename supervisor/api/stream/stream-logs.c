@@ -26,7 +26,7 @@ enum {
 
 struct LogStream {
     struct Stream stream;
-    struct Container *container;
+    struct Manager *manager;
     struct ContainerWatch watch;
     struct LogNotifyClient notify;
     struct LogFiles files;
@@ -49,7 +49,7 @@ static void log_stream_free(struct Stream *base)
     struct LogStream *stream = log_stream(base);
     container_unwatch(&stream->watch);
     if (stream->notify.watch >= 0)
-        log_notify_remove(stream->container->manager->log_notify, &stream->notify);
+        log_notify_remove(stream->manager->log_notify, &stream->notify);
     log_files_deinit(&stream->files);
     buf_deinit(&stream->pending);
     free(stream);
@@ -229,7 +229,7 @@ static void log_stream_tell_rotated(struct LogStream *stream)
 
 static int log_stream_follow(struct LogStream *stream, struct Error *error)
 {
-    struct Manager *manager = stream->container->manager;
+    struct Manager *manager = stream->manager;
     int result = 0;
     if (!manager->log_notify)
         result = log_notify_new(manager->loop, &manager->log_notify);
@@ -248,7 +248,7 @@ int stream_logs_new(struct Container *container, const struct ArgLogs *arguments
     if (!stream)
         return error_set(error, ERROR_RESOURCE_EXHAUSTED, NULL, "out of memory");
     stream->stream.source = &log_stream_source;
-    stream->container = container;
+    stream->manager = container->manager;
     stream->files = (struct LogFiles)LOG_FILES_INIT;
     stream->notify = (struct LogNotifyClient){.watch = -1, .on_change = log_stream_on_change};
     stream->watch.on_change = log_stream_on_container;
