@@ -185,6 +185,16 @@ static void test_hex_format_crc(void)
     CHECK_STR(text, "12345678");
     CHECK_EQ(crc32_of("123456789", 9), 0xcbf43926);
     CHECK_EQ(crc32_of("", 0), 0);
+    unsigned char bytes[64];
+    for (unsigned i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (unsigned char)(i * 37 + 11);
+    for (unsigned size = 0; size + 3 <= sizeof(bytes); size++) { /* every length, at every alignment */
+        uint32_t crc = UINT32_MAX;
+        for (unsigned i = 0; i < 8 * size; i++)
+            crc =
+                crc >> 1 ^ ((crc ^ (uint32_t)(bytes[size % 4 + i / 8] >> i % 8)) & 1) * UINT32_C(0xedb88320);
+        CHECK_EQ(crc32_of(bytes + size % 4, size), ~crc);
+    }
 }
 
 static void test_compare(void)

@@ -48,7 +48,7 @@ static int create(struct Runtime *runtime, struct StepContext *context, const st
         r = stage_clone(context, io, &runtime->init);
     if (r >= 0 && context->clone_flags & CLONE_NEWNS)
         runtime->mount_ns_fd = open_mount_namespace(&runtime->init);
-    return r;
+    return r < 0 ? r : stage_run(context, STAGE_MONITOR);
 }
 
 int runtime_create(struct Runtime *runtime, const struct Plan *plan, const struct RuntimeIo *io,

@@ -7,6 +7,7 @@
  *
  *     monitor                               init
  *     runtime_create: STAGE_HOST, clone3 -> STAGE_CHILD
+ *                     STAGE_MONITOR
  *     RUNTIME_READY       <- ready --------- waits (end of file: exits)
  *     runtime_release     -- go -----------> STAGE_EXEC, execve
  *     RUNTIME_STARTED     <- end of file --- (the payload runs)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/* The three stages of a plan, and the process that goes through the last two of them. */
+/* The stages of a plan, and the process that goes through the last two of them. */
 #include "base/pidref.h"
 #include "runtime/runtime.h"
 #include "runtime/step/step.h"

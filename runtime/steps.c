@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * THE ORDER: what each kind of operation does, what must have happened before it, and what it makes
- * possible. The stage of a kind (host, child, exec) is part of its schema in runtime/plan/op.c; a
+ * possible. The stage of a kind (host, monitor, child, exec) is part of its schema in runtime/plan/op.c; a
  * plan lists its ops in the order in which they run and never goes back to an earlier stage.
  *
  * `needs` is not trust in the planner but the opposite: a plan that would mount in the host's mount
@@ -17,8 +17,8 @@ static const struct Step steps[OP_KIND_END] = {
     /* In the monitor. */
     [OP_CGROUP] = {OP_CGROUP, step_cgroup, 0, STEP_HAS_CGROUP},
     [OP_CGROUP_VALUE] = {OP_CGROUP_VALUE, step_cgroup_value, STEP_HAS_CGROUP, 0},
-    [OP_CGROUP_DEVICES] = {OP_CGROUP_DEVICES, step_cgroup_devices, STEP_HAS_CGROUP, 0},
     [OP_NAMESPACE] = {OP_NAMESPACE, step_namespace, 0, 0}, /* gives its flag */
+    [OP_CGROUP_DEVICES] = {OP_CGROUP_DEVICES, step_cgroup_devices, STEP_HAS_CGROUP, 0},
     /* In init, up to ready. */
     [OP_KEYRING] = {OP_KEYRING, step_keyring, 0, 0},
     [OP_ROOTFS] = {OP_ROOTFS, step_rootfs, CLONE_NEWNS, STEP_HAS_ROOT},

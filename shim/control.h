@@ -35,5 +35,7 @@ void control_poll(struct Control *control);
 /* On failure the connection is gone. 0 or a negative errno. */
 int control_send(struct Control *control, struct ControlConnection *connection,
                  const union ShimMessage *message, const int *fds, unsigned fd_count);
+/* Does anybody hold the other end of a connection at this moment? */
+bool control_has_peer(const struct Control *control);
 void control_broadcast(struct Control *control, const union ShimMessage *message, const int *fds,
                        unsigned fd_count);

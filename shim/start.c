@@ -95,6 +95,15 @@ static int watch(struct Shim *shim, struct Stdio *stdio, struct Error *error)
     return r < 0 ? error_set_errno(error, ERROR_INTERNAL, r, "stdio", "cannot be watched") : 0;
 }
 
+/* While init is still being set up: there is nothing left that it should wait for. */
+static int release(struct Shim *shim, struct Error *error)
+{
+    int r = runtime_release(&shim->runtime);
+    if (r >= 0 || r == -EPIPE) /* init is gone: the socket's end tells how */
+        return 0;
+    return error_set_errno(error, ERROR_RUNTIME_FAILED, r, "init", "cannot be released");
+}
+
 static int start(struct Shim *shim, struct Error *error)
 {
     _cleanup_(plan_unmap) struct PlanMap map = {0};
@@ -108,7 +117,9 @@ static int start(struct Shim *shim, struct Error *error)
         return error_set_errno(error, ERROR_INTERNAL, r, "stdio", "no pipes");
     struct RuntimeIo io = {.fds = {stdio.ends[0][0], stdio.ends[1][0], stdio.ends[2][0]}};
     r = runtime_create(&shim->runtime, &plan, &io, error);
-    return r < 0 ? r : watch(shim, &stdio, error);
+    if (r >= 0)
+        r = watch(shim, &stdio, error);
+    return r < 0 ? r : release(shim, error);
 }
 
 void shim_start(struct Shim *shim)
@@ -182,16 +193,6 @@ static void on_started(struct Shim *shim)
     control_broadcast(&shim->control, &message, &shim->runtime.init.fd, 1);
 }
 
-static void release(struct Shim *shim)
-{
-    int r = runtime_release(&shim->runtime);
-    if (r < 0 && r != -EPIPE) { /* init is gone: the socket's end tells how */
-        struct Error error;
-        error_set_errno(&error, ERROR_RUNTIME_FAILED, r, "init", "cannot be released");
-        shim_fail(shim, &error);
-    }
-}
-
 /* One message; false when there is none. */
 static bool follow_once(struct Shim *shim)
 {
@@ -204,9 +205,8 @@ static bool follow_once(struct Shim *shim)
     switch (event) {
     case RUNTIME_AGAIN:
         return false;
-    case RUNTIME_READY:
-        release(shim);
-        return !shim->has_failed;
+    case RUNTIME_READY: /* not to be expected from an init that was released */
+        return true;
     case RUNTIME_WARNING:
         shim_warn(shim, &error);
         return true;

@@ -13,6 +13,7 @@
 #include "supervisor/log.h"
 #include "supervisor/places.h"
 #include "supervisor/shim-link/link-internal.h"
+#include "supervisor/shim-link/scope.h"
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/openat2.h>
@@ -239,6 +240,8 @@ void manager_free(struct Manager *manager)
     while (!list_is_empty(&manager->lingering))
         shim_link_free(CONTAINER_OF(manager->lingering.next, struct ShimLink, node));
     orphans_free(manager);
+    if (manager->loop)
+        scope_tidy(manager);
     event_log_free(manager->events);
     filter_cache_free(manager->filters);
     buf_deinit(&manager->description);
@@ -247,6 +250,7 @@ void manager_free(struct Manager *manager)
     loop_signal_free(manager->on_terminate);
     loop_signal_free(manager->on_interrupt);
     loop_timer_free(manager->idle);
+    loop_timer_free(manager->tidy);
     if (loop_free(manager->loop) != 0)
         log_event(LOG_LEVEL_ERROR, "daemon.leak", NULL, "something still watched the loop at its end");
     safe_close(manager->null_fd);

@@ -41,6 +41,7 @@ struct Manager {
     struct RpcServer *server;
     struct LogNotify *log_notify; /* made by the first follower of a log, freed by log_notify_free() */
     struct LoopSignal *on_terminate, *on_interrupt;
+    struct LoopTimer *tidy; /* empty cgroups above those of containers, see shim-link/scope.h */
     struct LoopTimer *idle; /* --autostarted: fires when nobody needed us for a while */
     bool autostarted;
     bool stopping;

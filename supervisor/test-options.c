@@ -67,7 +67,7 @@ static const char *some_environment(const char *name)
     static const struct {
         const char *name, *value;
     } values[] = {
-        {"XDG_RUNTIME_DIR", "/run/user/7"}, {"HOME", "/home/u"},           {"DAVIT_SHIM", "/x/shim"},
+        {"XDG_RUNTIME_DIR", "/run/user/7"}, {"HOME", "/users/u"},          {"DAVIT_SHIM", "/x/shim"},
         {"DAVIT_DATA_DIR", "/x/data"},      {"DAVIT_SOCKET", "/x/s.sock"}, {"XDG_STATE_HOME", ""},
     };
     for (size_t i = 0; i < ELEMENTSOF(values); i++)
@@ -99,9 +99,9 @@ static void test_user_places(void)
     struct Error error;
     CHECK_EQ(places_resolve(&input, &places, &error), 0);
     CHECK_STR(places.run_dir, "/run/user/7/davit");
-    CHECK_STR(places.data_dir, "/home/u/.local/state/davit");
-    CHECK_STR(places.log_dir, "/home/u/.local/state/davit/log");
-    CHECK_STR(places.config_dir, "/home/u/.config/davit/containers");
+    CHECK_STR(places.data_dir, "/users/u/.local/state/davit");
+    CHECK_STR(places.log_dir, "/users/u/.local/state/davit/log");
+    CHECK_STR(places.config_dir, "/users/u/.config/davit/containers");
     CHECK_STR(places.socket, "/x/s.sock");
     CHECK_STR(places.shim, "/x/shim");
     CHECK_STR(places.seccomp_profile, "/x/data/seccomp/default.json");

@@ -20,15 +20,17 @@ void prepared_deinit(struct Prepared *prepared)
     *prepared = (struct Prepared){0};
 }
 
-/* Relative paths count from our own part of the hierarchy, as the specification leaves to runtimes. */
+/* Relative paths count from our own part of the hierarchy, as the specification leaves to runtimes. Without
+ * one the container's folder has no parent that would have to be made and removed for it each time. */
 static int choose_cgroup(struct Oci *oci, const struct Spec *spec, const char *id, char **ret)
 {
     char path[CGROUP_PATH_MAX];
     const char *wanted = spec->cgroups_path ? spec->cgroups_path : id;
+    const char *prefix = !spec->cgroups_path ? "/davit-oci-" : wanted[0] == '/' ? "" : "/davit-oci/";
     if (strchr(wanted, ':'))
         return error_set(&oci->error, ERROR_UNSUPPORTED, "linux.cgroupsPath",
                          "systemd's form is not supported");
-    if (!str_format(path, sizeof(path), "%s%s", wanted[0] == '/' ? "" : "/davit-oci/", wanted))
+    if (!str_format(path, sizeof(path), "%s%s", prefix, wanted))
         return error_set(&oci->error, ERROR_INVALID_ARGUMENT, "linux.cgroupsPath", "too long");
     *ret = strdup(path);
     return *ret ? 0 : -ENOMEM;

@@ -158,7 +158,7 @@ struct OpStrings op_strings_pack(struct Buf *storage, const char *const *items)
     size_t start = storage->size;
     for (; items && *items; items++, strings.count++)
         buf_append(storage, *items, strlen(*items) + 1);
-    if (storage->error)
+    if (storage->error || strings.count == 0)
         return (struct OpStrings){0};
     strings.data = storage->data + start;
     strings.size = (uint32_t)(storage->size - start);

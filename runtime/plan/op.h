@@ -21,16 +21,17 @@
 
 /* Where an op runs. A plan's ops never go back to an earlier stage. */
 enum OpStage {
-    STAGE_HOST,  /* in the monitor, before init exists */
-    STAGE_CHILD, /* in init, in its namespaces; then init reports ready and waits */
-    STAGE_EXEC,  /* in init, after it was released, up to the exec of the payload */
+    STAGE_HOST,    /* in the monitor, before init exists */
+    STAGE_MONITOR, /* in the monitor, beside init's work, and done before init is released */
+    STAGE_CHILD,   /* in init, in its namespaces; then init reports ready and waits */
+    STAGE_EXEC,    /* in init, after it was released, up to the exec of the payload */
 };
 
 enum OpKind {
     OP_CGROUP = 1,     /* make one cgroup folder; the first with version 2 is entered by clone */
     OP_CGROUP_VALUE,   /* write one of its files */
-    OP_CGROUP_DEVICES, /* attach a BPF device filter to the v2 cgroup */
     OP_NAMESPACE,      /* a new namespace, or join by path */
+    OP_CGROUP_DEVICES, /* attach a BPF device filter to the v2 cgroup */
     OP_KEYRING,        /* a session keyring of its own */
     OP_ROOTFS,         /* bind the root folder; everything after is relative to it */
     OP_OVERLAY,        /* instead: a throw-away overlay over a folder, upper layer in a tmpfs */

@@ -249,17 +249,20 @@ static void add_device_list(struct Planner *planner, struct Target target, const
     }
 }
 
-static int add_device_rules(struct Planner *planner, const struct PlanFolders *folders)
+/* Lists of v1 are values of its cgroup; the program of v2 is a stage of its own. */
+static int add_device_rules(struct Planner *planner, const struct PlanFolders *folders, bool as_program)
 {
     _cleanup_free_ struct SpecDeviceRule *rules = NULL;
     _cleanup_buf_ struct Buf program = BUF_INIT;
     size_t count;
+    if ((folders->count && folders->items[0].version == 2) != as_program)
+        return 0;
     int r = device_rules_make(planner->spec, &rules, &count);
     if (r < 0)
         return planner_fail(planner, ERROR_RESOURCE_EXHAUSTED, "linux.resources.devices", "too many rules");
     if (device_rules_allow_all(rules, count))
         return 0;
-    if (folders->count && folders->items[0].version == 2) {
+    if (as_program) {
         device_rules_compile(rules, count, &program);
         if (program.error)
             return planner_fail(planner, ERROR_INTERNAL, "linux.resources.devices", "out of memory");
@@ -302,5 +305,12 @@ int plan_cgroups(struct Planner *planner)
     for (unsigned i = 0; i < folders.count; i++)
         add_folder(planner, &folders.items[i]);
     int r = add_limits(planner, &folders);
-    return r < 0 ? r : add_device_rules(planner, &folders);
+    return r < 0 ? r : add_device_rules(planner, &folders, false);
+}
+
+int plan_device_filter(struct Planner *planner)
+{
+    struct PlanFolders folders;
+    plan_folders(planner, &folders);
+    return add_device_rules(planner, &folders, true);
 }

@@ -85,45 +85,126 @@ static void emit_return(struct Buf *program, int32_t value)
     emit(program, (struct bpf_insn){.code = BPF_JMP | BPF_EXIT});
 }
 
-/* How many instructions follow a rule's comparisons. */
-enum { ALLOW_TAIL = 4, DENY_TAIL = 4 };
+/* Jumps to one of the two ends, whose places are not known yet: no real distance is negative. */
+enum { TO_ALLOW = -1, TO_DENY = -2 };
 
-/* Past the rule's end when the register differs; `after` counts the comparisons that still follow. */
-static void emit_compare(struct Buf *program, uint8_t reg, int32_t value, unsigned after)
+static void emit_jump(struct Buf *program, uint8_t condition, uint8_t reg, int32_t value, int16_t distance)
 {
     emit(program, (struct bpf_insn){
-                      .code = BPF_JMP | BPF_JNE | BPF_K,
+                      .code = (uint8_t)(BPF_JMP | condition | BPF_K),
                       .dst_reg = reg,
-                      .off = (int16_t)(after + ALLOW_TAIL),
+                      .off = distance,
                       .imm = value,
                   });
 }
 
-_Static_assert((int)ALLOW_TAIL == (int)DENY_TAIL, "one jump distance for both");
+/* Skips what follows, up to set_target(), unless the register has this value. */
+static size_t emit_unless(struct Buf *program, uint8_t reg, int64_t value)
+{
+    size_t place = program->size;
+    emit_jump(program, BPF_JNE, reg, (int32_t)value, 0);
+    return place;
+}
+
+static void set_target(struct Buf *program, size_t place)
+{
+    if (program->error)
+        return;
+    struct bpf_insn *jump = (struct bpf_insn *)(void *)(program->data + place);
+    jump->off = (int16_t)((program->size - place) / sizeof(*jump) - 1);
+}
+
+static int32_t type_value(const struct SpecDeviceRule *rule)
+{
+    return rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
+}
 
 static void emit_rule(struct Buf *program, const struct SpecDeviceRule *rule)
 {
     int32_t access = (int32_t)access_of(rule);
-    bool type = rule->type != 'a', major = rule->major >= 0, minor = rule->minor >= 0;
-    if (type)
-        emit_compare(program, BPF_REG_2, rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR,
-                     (unsigned)major + minor);
-    if (major)
-        emit_compare(program, BPF_REG_4, (int32_t)rule->major, minor);
-    if (minor)
-        emit_compare(program, BPF_REG_5, (int32_t)rule->minor, 0);
+    size_t skips[3], count = 0;
+    if (rule->type != 'a')
+        skips[count++] = emit_unless(program, BPF_REG_2, type_value(rule));
+    if (rule->major >= 0)
+        skips[count++] = emit_unless(program, BPF_REG_4, rule->major);
+    if (rule->minor >= 0)
+        skips[count++] = emit_unless(program, BPF_REG_5, rule->minor);
     if (rule->allow) {
         emit(program, (struct bpf_insn){.code = BPF_ALU | BPF_AND | BPF_K,
                                         .dst_reg = BPF_REG_3,
                                         .imm = ACCESS_ALL & ~access});
-        emit(program, (struct bpf_insn){.code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = BPF_REG_3, .off = 2});
-        emit_return(program, 1);
+        emit_jump(program, BPF_JEQ, BPF_REG_3, 0, TO_ALLOW);
     } else {
-        emit(program, (struct bpf_insn){
-                          .code = BPF_JMP | BPF_JSET | BPF_K, .dst_reg = BPF_REG_3, .off = 1, .imm = access});
-        emit(program, (struct bpf_insn){.code = BPF_JMP | BPF_JA, .off = 2});
-        emit_return(program, 0);
+        emit_jump(program, BPF_JSET, BPF_REG_3, access, TO_DENY);
     }
+    while (count > 0)
+        set_target(program, skips[--count]);
+}
+
+/* Whatever is asked for, it may. Among neighbours of this kind the order does not matter. */
+static bool is_plain(const struct SpecDeviceRule *rule)
+{
+    return rule->allow && rule->type != 'a' && rule->major >= 0 && access_of(rule) == ACCESS_ALL;
+}
+
+/* Of those that end at `count`, how many are plain and of one type, or of one major number too. */
+static size_t count_alike(const struct SpecDeviceRule *rules, size_t count, bool by_major)
+{
+    const struct SpecDeviceRule *last = &rules[count - 1];
+    size_t alike = 0;
+    while (alike < count && is_plain(&last[-(ptrdiff_t)alike]) &&
+           last[-(ptrdiff_t)alike].type == last->type &&
+           (!by_major || last[-(ptrdiff_t)alike].major == last->major))
+        alike++;
+    return alike;
+}
+
+/* Neighbours share their comparisons: the kernel's time to check a program goes with its branches, and
+ * this one is loaded for every container. */
+static void emit_plain(struct Buf *program, const struct SpecDeviceRule *rules, size_t count)
+{
+    size_t next_type = emit_unless(program, BPF_REG_2, type_value(&rules[count - 1]));
+    while (count > 0) {
+        size_t alike = count_alike(rules, count, true);
+        if (alike == 1 && rules[count - 1].minor < 0) {
+            emit_jump(program, BPF_JEQ, BPF_REG_4, (int32_t)rules[--count].major, TO_ALLOW);
+            continue;
+        }
+        size_t next_major = emit_unless(program, BPF_REG_4, rules[count - 1].major);
+        bool whole = false; /* what would follow cannot be reached */
+        for (; alike > 0; alike--, count--) {
+            const struct SpecDeviceRule *rule = &rules[count - 1];
+            if (!whole && rule->minor >= 0)
+                emit_jump(program, BPF_JEQ, BPF_REG_5, (int32_t)rule->minor, TO_ALLOW);
+            else if (!whole)
+                emit_jump(program, BPF_JA, 0, 0, TO_ALLOW);
+            whole |= rule->minor < 0;
+        }
+        set_target(program, next_major);
+    }
+    set_target(program, next_type);
+}
+
+/* The end that is fallen into, and the other one if anything jumps there: the kernel refuses code that
+ * cannot be reached. */
+static void emit_ends(struct Buf *program, bool allow)
+{
+    size_t end = program->size / sizeof(struct bpf_insn);
+    bool jumps = false;
+    emit_return(program, allow);
+    if (program->error)
+        return;
+    struct bpf_insn *code = (struct bpf_insn *)(void *)program->data;
+    for (size_t i = 0; i < end; i++)
+        jumps |= code[i].off == (allow ? TO_DENY : TO_ALLOW);
+    if (jumps)
+        emit_return(program, !allow);
+    if (program->error)
+        return;
+    code = (struct bpf_insn *)(void *)program->data;
+    for (size_t i = 0; i < end; i++)
+        if (code[i].off < 0)
+            code[i].off = (int16_t)(end + ((code[i].off == TO_ALLOW) == allow ? 0 : 2) - i - 1);
 }
 
 static void emit_load(struct Buf *program, uint8_t reg, size_t offset)
@@ -147,15 +228,21 @@ void device_rules_compile(const struct SpecDeviceRule *rules, size_t count, stru
     emit(ret_program, (struct bpf_insn){.code = BPF_ALU | BPF_RSH | BPF_K, .dst_reg = BPF_REG_3, .imm = 16});
     emit_load(ret_program, BPF_REG_4, offsetof(struct bpf_cgroup_dev_ctx, major));
     emit_load(ret_program, BPF_REG_5, offsetof(struct bpf_cgroup_dev_ctx, minor));
-    for (; count > 0; count--) {
+    bool allow = false;
+    while (count > 0) {
         const struct SpecDeviceRule *rule = &rules[count - 1];
         if (is_total(rule)) {
-            emit_return(ret_program, rule->allow);
-            return;
+            allow = rule->allow;
+            break;
         }
-        emit_rule(ret_program, rule);
+        size_t alike = count_alike(rules, count, false);
+        if (alike > 1)
+            emit_plain(ret_program, rules + count - alike, alike);
+        else
+            emit_rule(ret_program, rule);
+        count -= MAX(alike, (size_t)1);
     }
-    emit_return(ret_program, 0);
+    emit_ends(ret_program, allow);
 }
 
 static void format_number(char *text, size_t size, int64_t number)

@@ -44,6 +44,7 @@ int plan_folder_of(const struct Planner *planner, const struct PlanFolders *fold
 
 /* --- sections --- */
 int plan_cgroups(struct Planner *planner);
+int plan_device_filter(struct Planner *planner);
 int plan_namespaces(struct Planner *planner);
 int plan_root(struct Planner *planner);
 int plan_mounts(struct Planner *planner);

@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 static int (*const sections[])(struct Planner *) = {
-    plan_cgroups, plan_namespaces, plan_root,  plan_mounts, plan_devices, plan_pivot,
-    plan_sysctls, plan_paths,      plan_names, plan_limits, plan_exec,
+    plan_cgroups, plan_namespaces, plan_device_filter, plan_root,  plan_mounts, plan_devices,
+    plan_pivot,   plan_sysctls,    plan_paths,         plan_names, plan_limits, plan_exec,
 };
 
 void planner_add(struct Planner *planner, const struct Op *op)

@@ -96,6 +96,9 @@ bool bpf_run_device(const struct bpf_insn *program, size_t count, uint32_t type,
         case BPF_ALU | BPF_RSH | BPF_K:
             *to = (uint32_t)*to >> step->imm;
             break;
+        case BPF_JMP | BPF_JEQ | BPF_K:
+            taken = *to == (uint64_t)(int64_t)step->imm;
+            break;
         case BPF_JMP | BPF_JNE | BPF_K:
             taken = *to != (uint64_t)(int64_t)step->imm;
             break;

@@ -23,9 +23,9 @@ static void build_full(struct PlanBuilder *builder, struct Buf *storage)
     const struct Op ops[] = {
         {.kind = OP_CGROUP, .cgroup = {"/sys/fs/cgroup", "/davit/x", 2, {"pids", 1, 5}}},
         {.kind = OP_CGROUP_VALUE, .cgroup_value = {0, "pids.max", "4096", 1}},
-        {.kind = OP_CGROUP_DEVICES, .cgroup_devices = {{program, sizeof(program)}}},
         {.kind = OP_NAMESPACE, .namespace = {CLONE_NEWPID, ""}},
         {.kind = OP_NAMESPACE, .namespace = {CLONE_NEWNET, "/run/ns/a b"}},
+        {.kind = OP_CGROUP_DEVICES, .cgroup_devices = {{program, sizeof(program)}}},
         {.kind = OP_KEYRING, .keyring = {"davit"}},
         {.kind = OP_ROOTFS, .rootfs = {"/srv/root", MS_REC | MS_SLAVE}},
         {.kind = OP_OVERLAY, .overlay = {"/", "/run/x", 1 << 20, MS_REC | MS_PRIVATE}},
@@ -71,9 +71,9 @@ static void make_full(char **ret_data, size_t *ret_size)
 static const char full_text[] =
     "cgroup mount=/sys/fs/cgroup path=/davit/x version=2 controllers=[pids]\n"
     "cgroup-value index=0 file=pids.max value=4096 optional\n"
-    "cgroup-devices instructions=3 crc=2bcb8d87\n"
     "namespace flag=pid\n"
     "namespace flag=network path=\"/run/ns/a b\"\n"
+    "cgroup-devices instructions=3 crc=2bcb8d87\n"
     "keyring name=davit\n"
     "rootfs path=/srv/root propagation=recursive,slave\n"
     "overlay lower=/ scratch=/run/x size=1048576 propagation=recursive,private\n"

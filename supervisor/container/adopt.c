@@ -91,6 +91,12 @@ static int by_creation(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static void sort_items(struct Adoption *adoption, int (*compare)(const void *, const void *))
+{
+    if (adoption->count > 1)
+        qsort(adoption->items, adoption->count, sizeof(*adoption->items), compare);
+}
+
 static const char *event_type_of(const struct Record *record)
 {
     switch (record->kind) {
@@ -130,7 +136,7 @@ static void append_missing(struct Adoption *adoption)
 {
     struct EventLog *events = adoption->manager->events;
     if (adoption->count > 0)
-        qsort(adoption->items, adoption->count, sizeof(*adoption->items), by_sequence);
+        sort_items(adoption, by_sequence);
     for (size_t i = 0; i < adoption->count; i++) {
         const struct Loaded *loaded = &adoption->items[i];
         _cleanup_buf_ struct Buf data = BUF_INIT;
@@ -183,7 +189,6 @@ static void adopt_exited(struct Container *container)
     } else {
         container_on_shim_gone(container);
     }
-    container_unlink_run(container);
     container_settle(container);
 }
 
@@ -243,7 +248,7 @@ int adopt_all(struct Manager *manager, unsigned *ret_adopted, struct Error *erro
         return error_set_errno(error, ERROR_INTERNAL, r, "data-dir", "cannot read the containers");
     append_missing(&adoption);
     if (adoption.count > 0)
-        qsort(adoption.items, adoption.count, sizeof(*adoption.items), by_creation);
+        sort_items(&adoption, by_creation);
     for (size_t i = 0; i < adoption.count; i++) {
         struct Loaded *loaded = &adoption.items[i];
         if (loaded->removed) {

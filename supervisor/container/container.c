@@ -235,11 +235,13 @@ static void pack_event_data(const struct Container *container, enum ContainerSta
 void container_pack_lines(struct WireWriter *writer, const struct Buf *lines)
 {
     size_t count = 0;
-    const char *end = lines->data + lines->size;
-    for (const char *at = lines->data; at && at < end; at++)
-        count += *at == '\n' || at + 1 == end;
+    for (size_t i = 0; i < lines->size; i++)
+        count += lines->data[i] == '\n' || i + 1 == lines->size;
     wire_array(writer, count);
-    for (const char *at = lines->data; at && at < end && count > 0; count--) {
+    if (count == 0)
+        return;
+    const char *end = lines->data + lines->size;
+    for (const char *at = lines->data; at < end;) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         stop = stop ? stop : end;
         msgpack_pack_str_with_body(&writer->packer, at, (size_t)(stop - at));

@@ -86,8 +86,9 @@ static void finish(struct Container *container, const struct ExitSlot *slot)
     container->retry = NULL;
     if (container->link) {
         container_release_shim(container);
+    } else {
+        container_unlink_run(container);
     }
-    container_unlink_run(container);
     container_settle(container);
 }
 
@@ -157,6 +158,8 @@ void container_on_shim_gone(struct Container *container)
 {
     char path[CGROUP_PATH_MAX];
     struct CgroupEvidence evidence;
+    /* Not before: by its socket the next davitd sees that a shim still removes cgroups of this name. */
+    container_unlink_run(container);
     container->leaving = container->state != CONTAINER_REMOVING; /* which looks for itself */
     int r = container->leaving ? 0 : 1;
     if (r == 0)

@@ -2,9 +2,11 @@
 #include "supervisor/shim-link/scope.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "supervisor/container/container.h"
 #include "supervisor/log.h"
 #include <string.h>
 
+static const uint64_t TIDY_USEC = 500 * USEC_PER_MSEC;
 static const uint64_t SCOPE_WAIT_MIN_USEC = USEC_PER_MSEC, SCOPE_WAIT_MAX_USEC = 200 * USEC_PER_MSEC;
 
 struct Scope {
@@ -31,7 +33,28 @@ static int scope_try(struct Manager *manager, const char *path, struct CgroupEvi
         r = cgroup_set_remove(&set);
     }
     cgroup_set_deinit(&set);
+    if (r >= 0)
+        scope_tidy_later(manager);
     return r < 0 ? r : 0;
+}
+
+void scope_tidy(struct Manager *manager)
+{
+    char path[CGROUP_PATH_MAX];
+    if (container_cgroup_path(manager, "container", path, sizeof(path)) == 0)
+        cgroup_remove_parents(&manager->host.cgroups, path);
+}
+
+static void on_tidy(void *owner)
+{
+    scope_tidy(owner);
+}
+
+void scope_tidy_later(struct Manager *manager)
+{
+    if (!manager->tidy && loop_timer_new(manager->loop, on_tidy, manager, &manager->tidy) < 0)
+        return; /* then at the end */
+    loop_timer_start(manager->tidy, TIDY_USEC);
 }
 
 void scope_free(struct Scope *scope)

@@ -7,12 +7,12 @@ import pytest
 import sandbox
 
 # Before anything else: the whole session lives below the reaper, in a namespace of its own.
-REAPER = sandbox.enter_reaper()
+REAPER, WORK = sandbox.enter_reaper()
 sandbox.enter_mount_namespace()
 
 import daemon  # noqa: E402
 import roots  # noqa: E402
-from oracle import Oracle, cgroups_below, descendants, eventually  # noqa: E402
+from oracle import Oracle, cgroups_below, eventually  # noqa: E402
 
 CGROUP_PARENT = f"/davit-test-{secrets.token_hex(4)}"
 _numbers = itertools.count()
@@ -21,9 +21,9 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def work():
     """A folder on a tmpfs of the session's own."""
-    folder = sandbox.make_work_folder()
-    yield folder
-    sandbox.remove_work_folder(folder)
+    sandbox.fill_work_folder(WORK)
+    yield WORK
+    sandbox.empty_work_folder(WORK)
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +33,12 @@ def cgroup_parent():
     assert not cgroups_below(CGROUP_PARENT)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def busybox_root(work):
-    return roots.make_busybox_root(work / "busybox")
+    """One for each file: containers may write to it, and mount targets are made in it."""
+    path = roots.make_busybox_root(work / f"b{next(_numbers)}")
+    yield path
+    sandbox.remove_tree(path)
 
 
 @pytest.fixture
@@ -87,8 +90,6 @@ def module_davitd(work, cgroup_parent, busybox_root, nothing_is_left_of_the_file
         client.call("container.start", container=number)
         client.open("container.logs", container=number, follow=True)
         client.call("container.delete", container=number, force=True)
-    # The shim goes a moment after its container.
-    eventually(lambda: not descendants(server.pid))
     yield server
     server.stop()
     sandbox.remove_tree(server.place)
@@ -98,9 +99,11 @@ def module_davitd(work, cgroup_parent, busybox_root, nothing_is_left_of_the_file
 def davitd(module_davitd):
     """The file's davitd; what a test makes in it is removed, and then nothing of it may be left."""
     module_davitd.assert_alive()
+    eventually(module_davitd.is_quiet, what="davitd is not quiet")
     oracle = Oracle(REAPER, CGROUP_PARENT)
     before, files = module_davitd.descriptors(), module_davitd.files()
     yield module_davitd
+    module_davitd.hang_up()
     module_davitd.assert_alive()
     module_davitd.remove_all()
     eventually(lambda: module_davitd.descriptors() == before,

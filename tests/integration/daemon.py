@@ -74,6 +74,7 @@ class Davitd:
         self.stderr_path = self.place / "stderr"
         self.process = None
         self.schema = None
+        self.clients = []
 
     def command(self):
         return [str(DAVITD), "--socket", str(self.socket), "--run-dir", str(self.run_dir),
@@ -112,7 +113,13 @@ class Davitd:
         assert self.process.poll() is None, f"davitd ended with {self.process.returncode}: {self.stderr()}"
 
     def client(self, **options):
-        return CheckedClient(self, **options)
+        self.clients.append(CheckedClient(self, **options))
+        return self.clients[-1]
+
+    def hang_up(self):
+        """Closes the clients that a test which failed has left open."""
+        while self.clients:
+            self.clients.pop().close()
 
     def kill(self):
         """As if it had crashed."""
@@ -137,7 +144,7 @@ class Davitd:
         with self.client() as client:
             for container in client.call("container.list", all=True)["containers"]:
                 try:
-                    client.call("container.delete", container=container["id"], force=True)
+                    once_adopted(client, "container.delete", container["id"], force=True)
                 except RpcError as error:
                     if error.code != "NotFound":
                         raise
@@ -149,6 +156,11 @@ class Davitd:
 
     def descriptors(self):
         return oracle.descriptors(self.pid)
+
+    def is_quiet(self):
+        """No container and no client, nor anything that outlives one by a moment: a shim that is leaving,
+        a connection whose end davitd has not read yet."""
+        return self.descriptors()["socket"] == 1 and not oracle.descendants(self.pid)
 
     def memory(self, field="VmRSS"):
         """A size of /proc/PID/status in bytes."""
@@ -172,6 +184,18 @@ class Davitd:
             if not keep:
                 client.call("container.delete", container=number, force=True)
         return Outcome(number, exit_record, output["stdout"], output["stderr"])
+
+
+def once_adopted(client, method, container, **arguments):
+    """Calls a method that needs the shim, which is Unavailable until the shim has answered."""
+    def call():
+        try:
+            return client.call(method, container=container, **arguments)
+        except RpcError as error:
+            if error.code != "Unavailable":
+                raise
+        return None
+    return eventually(call)
 
 
 def parse_cri(data):

@@ -114,7 +114,8 @@ def descriptors(pid):
 
 
 class Oracle:
-    """Takes the state when it is made; check() waits until nothing is there that was not there then."""
+    """Takes the state when it is made; check() waits until nothing is there that was not there then.
+    What was just going away when the state was taken may be gone; mounts, though, have to be the same."""
 
     def __init__(self, ancestor, cgroup_parent):
         self.ancestor = ancestor
@@ -136,9 +137,9 @@ class Oracle:
         for kind, now in self._take().items():
             before = self.before[kind]
             lines += [f"new {kind}: {item}" for item in now if item not in before]
-            lines += [f"gone {kind}: {item}" for item in before if item not in now]
-            if isinstance(now, list) and len(now) != len(before):
-                lines.append(f"{kind}: {len(before)} before, {len(now)} now")
+            if kind == "mounts":
+                lines += [f"gone {kind}: {item}" for item in before if item not in now]
+                lines += [f"{kind}: {len(before)} before, {len(now)} now"] if len(now) != len(before) else []
         return "\n".join(lines)
 
     def check(self, seconds=DEADLINE):

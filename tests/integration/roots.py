@@ -2,10 +2,8 @@
 """Root folders and OCI bundles for the tests."""
 import copy
 import json
-import os
 import shutil
 import subprocess
-from pathlib import Path
 
 BUSYBOX = "/bin/busybox"
 HOST_FACING = {"busybox", "init", "linuxrc", "reboot", "poweroff", "halt"}
@@ -13,7 +11,7 @@ HOST_FACING = {"busybox", "init", "linuxrc", "reboot", "poweroff", "halt"}
 
 def make_busybox_root(folder):
     """A root of busybox alone, with links for its applets, users and the usual folders."""
-    for name in ("bin", "dev", "etc", "proc", "sys", "root", "home", "run"):
+    for name in ("bin", "dev", "etc", "proc", "sys", "root", "home", "run", "data"):
         (folder / name).mkdir(parents=True)
     (folder / "tmp").mkdir()
     (folder / "tmp").chmod(0o1777)
@@ -98,7 +96,3 @@ def write_bundle(folder, config):
     text = config if isinstance(config, bytes) else json.dumps(config).encode()
     (folder / "config.json").write_bytes(text)
     return folder
-
-
-def absolute(path):
-    return Path(os.path.realpath(path))

@@ -4,7 +4,6 @@ tmpfs of their own. Whatever a test starts stays a descendant of the reaper, so 
 find it, and what loses its parent is reaped at once, as PID 1 would do."""
 import ctypes
 import os
-import shutil
 import signal
 import tempfile
 from pathlib import Path
@@ -32,19 +31,39 @@ def unmount(target):
     _call("umount2", os.fsencode(target), MNT_DETACH)
 
 
+def _end_descendants():
+    """What is left when the tests themselves were killed: all of it is theirs."""
+    while True:
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        if not children:
+            return
+        for pid in children:
+            os.kill(int(pid), signal.SIGKILL)
+        try:
+            while os.wait():
+                pass
+        except ChildProcessError:
+            pass
+
+
 def enter_reaper():
-    """Forks: the child goes on as the caller, the parent reaps until the child ends, with its status."""
+    """Forks: the child goes on as the caller, the parent reaps until the child ends, with its status.
+    (The parent's pid, a folder that goes with the parent.)"""
     _call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    folder = tempfile.mkdtemp(prefix="davit-it-", dir="/tmp")
     child = os.fork()
     if child == 0:
-        return os.getppid()
+        return os.getppid(), Path(folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: os.kill(child, number))
     while True:
         pid, status = os.wait()
         if pid == child:
-            code = os.waitstatus_to_exitcode(status)
-            os._exit(code if code >= 0 else 128 - code)
+            break
+    _end_descendants()
+    os.rmdir(folder)
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(code if code >= 0 else 128 - code)
 
 
 def enter_mount_namespace():
@@ -67,23 +86,15 @@ def remove_tree(path):
     os.rmdir(path)
 
 
-def make_work_folder():
-    """A short path, as sockets need it."""
-    folder = Path(tempfile.mkdtemp(prefix="davit-it-", dir="/tmp"))
+def fill_work_folder(folder):
+    """A tmpfs of our own: short paths, as sockets need them, and nothing of it outside."""
     mount("davit-it", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=4g")
-    return folder
 
 
-def remove_work_folder(folder):
+def empty_work_folder(folder):
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.is_symlink():
             remove_tree(path)
         else:
             path.unlink()
     unmount(folder)
-    os.rmdir(folder)
-
-
-def copy_tree(source, target):
-    shutil.copytree(source, target, symlinks=True)
-    return target

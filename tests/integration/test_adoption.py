@@ -8,7 +8,7 @@ import struct
 import time
 
 import pytest
-from daemon import PATIENCE, parse_cri, read_log
+from daemon import PATIENCE, once_adopted, parse_cri, read_log
 from davit_rpc import RpcError
 from oracle import cgroups_below, descendants, eventually, is_alive, process_facts
 
@@ -70,8 +70,9 @@ def fifty(server, busybox_root, folder):
     (folder / "go").mkdir()
     with server.client() as client:
         for i in range(50):
-            create(client, busybox_root, "sh", "-c", f"until [ -e /go/now ]; do usleep 10000; done; echo {i}; exit {i * 7 % 256}",
-                   id=f"c{i:04}", network="host", mounts=[{"source": str(folder / "go"), "target": "/go"}])
+            script = f"until [ -e /go/now ]; do usleep 10000; done; echo {i}; exit {i * 7 % 256}"
+            create(client, busybox_root, "sh", "-c", script, id=f"c{i:04}", network="host",
+                   mounts=[{"source": str(folder / "go"), "target": "/go"}])
         for request in [client.send("container.start", container=f"c{i:04}") for i in range(50)]:
             client.result(request)
     return folder / "go/now"
@@ -130,7 +131,7 @@ def test_it_can_be_stopped_killed_and_attached_after_adoption(server, busybox_ro
         assert stream.read_until("stdout", b"through\n") == b"through\n"
         stream.close("stdin")
         assert client.call("container.wait", container=number)["exit"]["code"] == 0
-        client.call("container.stop", container=other)
+        once_adopted(client, "container.stop", other)
         record = client.call("container.wait", container=other)["exit"]
         assert record.get("code") == 9 or record.get("signal") == signal.SIGTERM
 
@@ -255,21 +256,14 @@ def test_a_shim_that_does_not_answer_delays_nobody(server, busybox_root):
             states = {item["id"]: item["state"] for item in client.call("container.list")["containers"]}
             assert time.monotonic() - begin < 1.5 * PATIENCE
             assert states == {number: "running", other: "running"}
-            client.call("container.delete", container=other, force=True)
+            once_adopted(client, "container.delete", other, force=True)
             # A verb that needs the shim is refused or waits; it does not lie, and does not block others.
             client.send("container.kill", container=number, signal="CONT")
             client.call("system.info")
     finally:
         os.kill(shim, signal.SIGCONT)
     with server.client() as client:
-        def killed():
-            try:
-                client.call("container.kill", container=number)
-            except RpcError as error:
-                assert error.code == "Unavailable"
-                return False
-            return True
-        eventually(killed)
+        once_adopted(client, "container.kill", number)
         assert client.call("container.wait", container=number)["exit"]["signal"] == signal.SIGKILL
 
 
@@ -413,7 +407,7 @@ def test_shims_go_when_their_exit_is_stored(server, busybox_root):
     crash(server)
     assert process_facts(shim)[3] == "davit-shim"
     with server.client() as client:
-        client.call("container.kill", container=number)
+        once_adopted(client, "container.kill", number)
         client.call("container.wait", container=number)
         eventually(lambda: not is_alive(shim))
         assert not [facts for facts in descendants(server.pid).values() if facts[1] == "davit-shim"]

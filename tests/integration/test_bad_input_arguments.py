@@ -113,6 +113,7 @@ CREATE_ROWS = [
     ("log of 1 byte", {"log": {"max_size": 1}}, INVALID, "log.max_size"),
     ("no log file", {"log": {"max_files": 0}}, INVALID, "log.max_files"),
     ("log that does what it likes", {"log": {"when_full": "explode"}}, INVALID, "log.when_full"),
+    ("log that keeps its beginning", {"log": {"when_full": "drop-newest"}}, UNSUPPORTED, "log.when_full"),
     ("log to nowhere known", {"log": {"sinks": ["syslog"]}}, INVALID, "log.sinks[0]"),
     ("log with a rate", {"log": {"rate": 5}}, UNSUPPORTED, "log.rate"),
 ]
@@ -145,7 +146,8 @@ def test_source_paths(rpc, source, path, code):
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"defaultAction": "SCMP_ACT_MAYBE"}', b"\0" * 100,
-                                  b"[" * 100000, b'{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": 5}'])
+                                  b"[" * 100000, b'{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": 5}'],
+                         ids=["empty", "cut off", "a list", "no action", "zeros", "nested", "no list"])
 def test_a_seccomp_profile_that_is_none(rpc, folder, busybox_root, text):
     (folder / "profile").write_bytes(text)
     with pytest.raises(RpcError) as failure:

@@ -5,7 +5,7 @@ import os
 import time
 
 import pytest
-from daemon import PATIENCE, read_log
+from daemon import IS_SANITIZED, PATIENCE, read_log
 from davit_rpc import RpcError
 from oracle import eventually
 
@@ -168,7 +168,7 @@ def test_one_that_never_reads_costs_only_itself(davitd, rpc, created):
         wanted.update(piece)
         size, i = size + len(piece), i + 10000
     assert healthy.end["dropped"] == 0 and seen.digest() == wanted.digest()
-    assert davitd.memory() - memory < (64 << 20 if PATIENCE > 1 else 12 << 20)
+    assert davitd.memory() - memory < (1 << 30 if IS_SANITIZED else 12 << 20)
     slow.credit(1 << 30)
     got, holes, at = 0, 0, 0
     while (message := slow.next()) is not None:
@@ -189,7 +189,7 @@ def test_a_client_that_reads_nothing_at_all_from_its_socket(davitd, rpc, launch)
     memory = davitd.memory()
     healthy.write(b"\n")
     assert healthy.read(60)["stderr"] == b"done\n"
-    assert davitd.memory() - memory < (64 << 20 if PATIENCE > 1 else 16 << 20)
+    assert davitd.memory() - memory < (1 << 30 if IS_SANITIZED else 16 << 20)
     deaf.close()
 
 

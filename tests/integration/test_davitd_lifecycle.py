@@ -198,9 +198,10 @@ def test_kill_takes_names_and_numbers(rpc, launch, name):
 
 
 def test_kill_of_all_reaches_every_process(rpc, launch):
-    number = launch("sh", "-c", "trap 'echo first; exit' USR1; "
+    # With the first, which is init, all would end: it waits for the second.
+    number = launch("sh", "-c", "trap 'echo first; wait $second; exit' USR1; "
                                 "sh -c \"trap 'echo second; exit' USR1; echo ready; while :; do sleep 0.1; done\" & "
-                                "while :; do sleep 0.1; done")
+                                "second=$!; while :; do sleep 0.1; done")
     follow = rpc.open("container.logs", container=number, follow=True)
     follow.read_until("log", b"ready")
     rpc.call("container.kill", container=number, signal="USR1", all=True)

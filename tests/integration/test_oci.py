@@ -338,6 +338,7 @@ def test_links_of_the_root_stay_in_it(oci, bundle, folder, busybox_root, link):
     shutil.copytree(busybox_root, root, symlinks=True)
     shutil.rmtree(root / "dev")
     shutil.rmtree(root / "etc")
+    (root / "data").rmdir()
     for name in ("dev", "etc", "data"):
         (root / name).symlink_to(link.format(outside=outside))
     place = bundle({"process.args": ["true"], "root.readonly": False,

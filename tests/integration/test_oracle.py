@@ -54,8 +54,11 @@ def test_a_mount(new_oracle, folder):
     must_fail(oracle, "mounts")
     sandbox.unmount(folder)
     must_fail(oracle, "mounts")
+    after = new_oracle()
     sandbox.unmount(folder)
     oracle.check(1)
+    with pytest.raises(AssertionError, match="gone mounts: "):
+        after.check(0.05)
 
 
 def test_a_network_namespace(new_oracle, orphan):

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 import userland
-from daemon import DAVIT_OCI, clean_environment, read_log
+from daemon import DAVIT_OCI, clean_environment, once_adopted, read_log
 from davit_rpc import RpcError
 from oracle import eventually
 
@@ -37,9 +37,9 @@ def redis(port, *arguments):
 
 
 def start_redis(launch, debian, port, **more):
-    return launch("redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", "/data",
+    return launch("redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", "/mnt",
                   rootfs=debian, network="host", user="redis", read_only=True,
-                  tmpfs=[{"target": "/data", "options": ["mode=1777"]}], **more)
+                  tmpfs=[{"target": "/mnt", "options": ["mode=1777"]}], **more)
 
 
 def test_redis(rpc, launch, debian, port):
@@ -47,7 +47,7 @@ def test_redis(rpc, launch, debian, port):
     eventually(lambda: redis(port, "PING") == "PONG")
     assert redis(port, "SET", "key", "value") == "OK"
     assert redis(port, "GET", "key") == "value"
-    assert redis(port, "CONFIG", "GET", "dir").splitlines() == ["dir", "/data"]
+    assert redis(port, "CONFIG", "GET", "dir").splitlines() == ["dir", "/mnt"]
     rpc.call("container.stop", container=number)
     record = rpc.call("container.wait", container=number)["exit"]
     assert (record["code"], record["cause"]["kind"]) == (0, "exited")
@@ -77,7 +77,7 @@ def test_redis_survives_davitd(new_davitd, debian, port):
     server.start()
     with server.client() as client:
         assert redis(port, "GET", "key") == "kept"
-        client.call("container.stop", container=number)
+        once_adopted(client, "container.stop", number)
         assert client.call("container.wait", container=number)["exit"]["code"] == 0
 
 

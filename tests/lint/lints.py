@@ -20,6 +20,8 @@ ROWS = [
     ("includes", "supervisor/container/a.c", '#include "runtime/plan/op.h"\n', None),
     ("includes", "supervisor/api/rpc/a.c", '#include "supervisor/api/dbus/a.h"\n', "supervisor/api/rpc/a.c:1: "),
     ("includes", "supervisor/a.c", '#include "runtime/step/a.h"\n', "supervisor/a.c:1: supervisor may not"),
+    ("includes", "shim/test-a.c", '#include "runtime/test-a.h"\n', None),
+    ("includes", "shim/a.c", '#include "runtime/test-a.h"\n', "shim/a.c:1: shim may not include runtime/test-a.h"),
     ("includes", "supervisor/a.c", '#include "shim/a.h"\n', "supervisor/a.c:1: supervisor may not"),
     ("includes", "shim/a.c", '#include "runtime/plan/op.h"\n', None),
     ("includes", "shim/a.c", '#include "runtime/plan/plan.h"\n', "shim/a.c:1: shim may not"),
@@ -48,7 +50,7 @@ ROWS = [
     ("format", "base/a.c", "int  a;\n", "base/a.c:1: "),
 ]
 INCLUDED = ["base/a.h", "loop/a.h", "shim/a.h", "supervisor/a.h", "supervisor/api/a.h", "supervisor/api/dbus/a.h",
-            "runtime/plan/op.h", "runtime/plan/plan.h", "runtime/spec/a.h", "runtime/step/a.h"]
+            "runtime/plan/op.h", "runtime/plan/plan.h", "runtime/spec/a.h", "runtime/step/a.h", "runtime/test-a.h"]
 
 
 def run(lint, top, arguments):

@@ -32,7 +32,7 @@ def lint(_, arguments):
     for name, (wanted, unwanted) in PROGRAMS.items():
         found = [path for path in build.rglob(name) if path.is_file() and os.access(path, os.X_OK)]
         if not found:
-            print(f"{name} is not built")
+            yield name, 0, "is not built"
             continue
         libraries = needed(found[0])
         for library in sorted(wanted - libraries):
