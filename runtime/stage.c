@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { KEPT_MAX = STEP_JOINS_MAX + 4, SIGNALS = 64 };
@@ -143,30 +144,15 @@ static int become_init(struct StepContext *context, const struct RuntimeIo *io)
 }
 
 /* The payload starts with all signals at their default and none blocked, also those that our own
- * parent ignored. Numbers that the C library keeps to itself are refused, and have no handler. */
+ * parent ignored. By the system call, as C libraries keep some numbers to themselves. */
 static void reset_signals(void)
 {
-    const struct sigaction action = {.sa_handler = SIG_DFL};
+    static const uint64_t action[8] = {0}; /* of the kernel: SIG_DFL, no flags, no mask */
     for (int number = 1; number <= SIGNALS; number++)
-        sigaction(number, &action, NULL);
+        (void)syscall(SYS_rt_sigaction, number, action, NULL, sizeof(uint64_t));
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static void end_by_signal(int number)
-{
-    _exit(128 + number);
-}
-
-/* The first process of a pid namespace is spared by every signal that it leaves at its default; one
- * that has run nothing yet can be asked to end all the same. The exec puts these back. */
-static void accept_end(void)
-{
-    static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-    const struct sigaction action = {.sa_handler = end_by_signal};
-    for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
-        sigaction(numbers[i], &action, NULL);
 }
 
 /* Until the creator has committed itself, its end is ours; after that we wait for anybody. */
