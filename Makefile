@@ -21,8 +21,9 @@ test:
 
 bench:
 	tools/install-deps build bench
-	$(MAKE) --no-print-directory all
-	DAVIT_BUILD_DIR=$(abspath $(BUILD)) tests/bench/run
+	test -f build-bench/build.ninja || meson setup build-bench -Dbuildtype=release
+	ninja -C build-bench
+	DAVIT_BUILD_DIR=$(abspath build-bench) tests/bench/run
 
 fault:
 	tools/install-deps build test
@@ -39,4 +40,4 @@ install: all
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
-	rm -rf build build-clang build-asan
+	rm -rf build build-clang build-asan build-bench

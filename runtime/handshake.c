@@ -2,8 +2,8 @@
 /*
  * A successful exec says nothing: it closes the socket. But so does the death of init, and the two
  * must not be taken for one another, or a container that never ran would be reported as started.
- * What tells them apart is the process itself, which keeps its name until the exec, and, if the
- * payload should bear that name too, the kernel's flag "forked but did not exec".
+ * What tells them apart is the process itself, which keeps its name until the exec (first that of its
+ * monitor), and, if the payload should bear that name too, the kernel's flag "forked but did not exec".
  */
 #include "runtime/handshake.h"
 #include "base/fd.h"
@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -145,7 +146,7 @@ static bool has_flag_forked(const char *stat)
 
 bool handshake_has_executed(pid_t pid)
 {
-    char buffer[1024];
+    char buffer[1024], own[sizeof(INIT_COMM)] = "";
     _cleanup_close_ int proc_fd = resolve_open_procfs();
     if (proc_fd < 0)
         return true;
@@ -153,7 +154,9 @@ bool handshake_has_executed(pid_t pid)
     if (got <= 0)
         return true;
     buffer[strcspn(buffer, "\n")] = 0;
-    if (!str_equal(buffer, INIT_COMM))
+    /* At birth, before it has named itself, it has our name. */
+    prctl(PR_GET_NAME, own, 0, 0, 0);
+    if (!str_equal(buffer, INIT_COMM) && !str_equal(buffer, own))
         return true;
     return read_of(proc_fd, pid, "stat", buffer, sizeof(buffer)) <= 0 || !has_flag_forked(buffer);
 }

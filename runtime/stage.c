@@ -155,6 +155,21 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static void end_by_signal(int number)
+{
+    _exit(128 + number);
+}
+
+/* The first process of a pid namespace is spared by every signal that it leaves at its default; one
+ * that has run nothing yet can be asked to end all the same. The exec puts these back. */
+static void accept_end(void)
+{
+    static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    const struct sigaction action = {.sa_handler = end_by_signal};
+    for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
+        sigaction(numbers[i], &action, NULL);
+}
+
 /* Until the creator has committed itself, its end is ours; after that we wait for anybody. */
 static int wait_for_release(struct StepContext *context, const struct RuntimeIo *io)
 {

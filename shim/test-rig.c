@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "shim/logline.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 enum { LOG_READ_MAX = 256 << 20, FD_SPARE = 100, PROGRAM_SIZE_MAX = 64 << 20 };
 
 static const char ID[] = "box";
+static const char *const HIERARCHIES[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids"};
 
 /* The fixture hides /tmp, where the build may be: the program goes along, into the fixture's folder. */
 static bool bring_program(void)
@@ -94,6 +96,31 @@ void rig_prepare(struct Rig *rig, const struct RigPlan *plan)
         send_config(rig, plan);
 }
 
+static const char *parent_path(const char *hierarchy, const char *below)
+{
+    static char path[256];
+    str_format(path, sizeof(path), "%s/davit-test-shim-%d%s", hierarchy, (int)getpid(), below);
+    return path;
+}
+
+static void make_parents(struct Rig *rig, bool frozen)
+{
+    str_format(rig->cgroup, sizeof(rig->cgroup), "/davit-test-shim-%d/%s", (int)getpid(), ID);
+    for (size_t i = 0; i < ELEMENTSOF(HIERARCHIES); i++)
+        CHECK_EQ(mkdir(parent_path(HIERARCHIES[i], ""), 0755), 0);
+    if (frozen) {
+        _cleanup_close_ int fd = open(parent_path(HIERARCHIES[0], "/cgroup.freeze"), O_WRONLY | O_CLOEXEC);
+        CHECK_EQ(fd_write_all(fd, "1", 1), 0);
+    }
+}
+
+/* A shim that nobody was connected to has done it itself. */
+static void remove_parents(struct Rig *rig)
+{
+    for (size_t i = 0; rig->cgroup[0] && i < ELEMENTSOF(HIERARCHIES); i++)
+        CHECK(rmdir(parent_path(HIERARCHIES[i], "")) == 0 || errno == ENOENT);
+}
+
 static int write_plan(struct Rig *rig, const struct RigPlan *plan)
 {
     struct Recipe recipe = plan->recipe;
@@ -104,11 +131,11 @@ static int write_plan(struct Rig *rig, const struct RigPlan *plan)
     recipe.mounts[1] = (struct Op){.kind = OP_DEVICE, .device = {"/dev/null", S_IFCHR | 0666, 1, 3, 0, 0}};
     recipe.mounts[2] = (struct Op){.kind = OP_DEVICE, .device = {"/dev/zero", S_IFCHR | 0666, 1, 5, 0, 0}};
     if (plan->with_cgroups) {
-        str_format(rig->cgroup, sizeof(rig->cgroup), "/davit-test/shim-%d/%s", (int)getpid(), ID);
+        make_parents(rig, plan->frozen);
         recipe.host[0] =
-            (struct Op){.kind = OP_CGROUP, .cgroup = {"/sys/fs/cgroup/unified", rig->cgroup, 2, {"", 0, 0}}};
+            (struct Op){.kind = OP_CGROUP, .cgroup = {HIERARCHIES[0], rig->cgroup, 2, {"", 0, 0}}};
         recipe.host[1] =
-            (struct Op){.kind = OP_CGROUP, .cgroup = {"/sys/fs/cgroup/pids", rig->cgroup, 1, {"", 0, 0}}};
+            (struct Op){.kind = OP_CGROUP, .cgroup = {HIERARCHIES[1], rig->cgroup, 1, {"", 0, 0}}};
     }
     _cleanup_free_ char *bytes = recipe_plan(&recipe, &made);
     int fd = sys_memfd_create("plan", 1 /* MFD_CLOEXEC */);
@@ -277,10 +304,9 @@ int rig_wait(struct Rig *rig)
 
 static void check_no_cgroups(const struct Rig *rig)
 {
-    static const char *const mounts[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids"};
-    for (size_t i = 0; rig->cgroup[0] && i < ELEMENTSOF(mounts); i++) {
+    for (size_t i = 0; rig->cgroup[0] && i < ELEMENTSOF(HIERARCHIES); i++) {
         char path[256];
-        str_format(path, sizeof(path), "%s%s", mounts[i], rig->cgroup);
+        str_format(path, sizeof(path), "%s%s", HIERARCHIES[i], rig->cgroup);
         CHECK(access(path, F_OK) < 0);
     }
 }
@@ -313,6 +339,7 @@ void rig_deinit(struct Rig *rig)
         pidref_wait(&rig->shim, 0, &status);
     }
     pidref_deinit(&rig->shim);
+    remove_parents(rig);
     safe_close(rig->connection);
     safe_close(rig->listen);
     safe_close(rig->slot);

@@ -18,6 +18,7 @@ struct RigPlan {
     struct Recipe recipe;
     bool stdin_open, no_log, no_config;
     bool with_cgroups;
+    bool frozen; /* with_cgroups: whatever enters them stops, but for SIGKILL */
     uint64_t log_max_size;
     uint32_t log_max_files;
     unsigned when_full;

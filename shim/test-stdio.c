@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What goes through the shim: the log, attached clients fast and slow, stdin; and what it costs. */
+/* What goes through the shim: the log, attached clients fast and slow, stdin. */
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MANY_LINES = 600000, LINE_SIZE = 80, IDLE_KB_MAX = 60 };
+enum { MANY_LINES = 600000, LINE_SIZE = 80 };
 
 #define WRITE_MANY "cat /many"
 
@@ -387,50 +387,6 @@ static void test_pipe_held_by_a_stranger(void)
     rig_deinit(&rig);
 }
 
-static uint64_t memory_of(pid_t pid, const char *name)
-{
-    _cleanup_free_ char *text = NULL;
-    char path[64];
-    size_t size = 0;
-    str_format(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
-    if (file_read(AT_FDCWD, path, 65536, &text, &size) < 0)
-        return UINT64_MAX;
-    const char *at = strstr(text, name);
-    return at ? strtoull(at + strlen(name), NULL, 10) : UINT64_MAX;
-}
-
-/* After a burst, the shim gives its buffers back. */
-static void test_memory_when_idle(void)
-{
-    struct Rig rig = RIG_INIT;
-    struct ExitSlot slot = {0};
-    struct RigPlan plan = {RIG_SHELL(WRITE_MANY "; echo done; read x"), .stdin_open = true,
-                           .with_cgroups = true};
-    if (!rig_ready())
-        return;
-    if (!str_equal(getenv("DAVIT_SHIM_LIBC"), "musl")) {
-        test_skip("the limit holds for the shim built with musl");
-        return;
-    }
-    free(make_many());
-    rig_start(&rig, &plan);
-    CHECK(rig_expect(&rig, SHIM_STARTED, NULL, NULL));
-    uint64_t deadline = clock_boottime_usec() + 10 * USEC_PER_SEC, own = UINT64_MAX;
-    union ShimMessage reply = {0};
-    while ((reply.hello_reply.log.written < MANY_SIZE + 5 || own > IDLE_KB_MAX) &&
-           clock_boottime_usec() < deadline) {
-        rig_hello(&rig);
-        CHECK(rig_expect(&rig, SHIM_HELLO_REPLY, &reply, NULL));
-        own = memory_of(rig.shim.pid, "Anonymous:");
-    }
-    printf("# idle after 48 MB of output: %llu KB of its own, %llu KB with the program's pages\n",
-           (unsigned long long)own, (unsigned long long)memory_of(rig.shim.pid, "Rss:"));
-    CHECK(own <= IDLE_KB_MAX);
-    CHECK_EQ(rig_result(&rig, rig_signal(&rig, SHIM_KILL, SIGKILL, false, 0)), 0);
-    rig_finish(&rig, &slot);
-    rig_deinit(&rig);
-}
-
 static const struct Test tests[] = {
     TEST(test_clients_at_full_speed),
     TEST(test_reader_beside_a_silent_client),
@@ -443,6 +399,5 @@ static const struct Test tests[] = {
     TEST(test_last_line_without_newline),
     TEST(test_without_a_log),
     TEST(test_pipe_held_by_a_stranger),
-    TEST(test_memory_when_idle),
 };
 TEST_MAIN(tests)

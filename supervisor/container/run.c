@@ -129,11 +129,23 @@ int container_start(struct Container *container, struct Error *error)
     return 0;
 }
 
-void container_release_shim(struct Container *container)
+static void release(struct Container *container, uint64_t generation)
 {
     container->leaving = true;
     container->leaving_link = TAKE_PTR(container->link);
-    shim_link_release(container->leaving_link, container->generation);
+    shim_link_release(container->leaving_link, generation);
+}
+
+void container_release_shim(struct Container *container)
+{
+    release(container, container->generation);
+}
+
+/* The start that davitd was killed in goes on when it has gone. */
+void container_on_older_shim(struct Container *container, uint64_t generation)
+{
+    if (container->state == CONTAINER_STARTING && generation < container->generation)
+        release(container, generation);
 }
 
 static void leave(struct Container *container)

@@ -23,6 +23,8 @@ int container_remove(struct Container *container, struct Error *error);
 void container_on_started(struct Container *container, int32_t pid, int pidfd_take, uint64_t time_usec);
 /* The shim of an earlier davitd has answered. */
 void container_on_adopted(struct Container *container, enum ShimState state, int32_t pid, int pidfd_take);
+/* ... but it is the one of an earlier generation, whose exit is stored and which was not told so. */
+void container_on_older_shim(struct Container *container, uint64_t generation);
 void container_on_warning(struct Container *container, const struct Error *error);
 /* Whole or failed: the slot says. Acknowledged once it is stored. */
 void container_on_exited(struct Container *container, const struct ExitSlot *slot);

@@ -228,13 +228,17 @@ static void on_hello_reply(struct ShimLink *link, const struct ShimHelloReply *r
                            unsigned fd_count)
 {
     struct Container *container = link->container;
-    if (link->ready || reply->generation != container->generation)
+    if (link->ready)
         return;
+    pidref_deinit(&link->shim);
+    link->shim = (struct PidRef){reply->shim_pid, TAKE_FD(fds[0])};
+    if (reply->generation != container->generation) {
+        container_on_older_shim(container, reply->generation);
+        return;
+    }
     link->ready = true;
     loop_timer_free(link->deadline);
     link->deadline = NULL;
-    link->shim.pid = reply->shim_pid;
-    link->shim.fd = TAKE_FD(fds[0]);
     int init = fd_count > 1 ? TAKE_FD(fds[1]) : -1;
     container_on_adopted(container, (enum ShimState)reply->state, reply->init_pid, init);
 }

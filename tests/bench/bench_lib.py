@@ -119,6 +119,75 @@ class Bench:
         return samples
 
 
+def wait_until(check, what, seconds=60):
+    """Polls check() for something true and returns that."""
+    deadline = time.monotonic() + seconds
+    while not (result := check()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        time.sleep(0.002)
+    return result
+
+
+def processes(program, argument):
+    """Pids of the processes of this program that have this argument."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0") if entry.name.isdigit() else []
+        except OSError:
+            continue
+        if words and os.path.basename(words[0]) == program and argument in words[1:]:
+            found.append(int(entry.name))
+    return found
+
+
+def shim_of(container):
+    (pid,) = processes("davit-shim", container)
+    return pid
+
+
+class Conmons:
+    """Containers of runc, each under a conmon that logs as podman has it do."""
+
+    def __init__(self, bench, name):
+        self.name = f"bench-{name}-{os.getpid()}"
+        self.state = bench.work / f"conmon-{name}"
+        (self.state / "exits").mkdir(parents=True)
+        self.runc = [RUNC, "--root", self.state / "runc"]
+        self.pids = {}
+
+    def __enter__(self):
+        return self
+
+    def create(self, bundle, log=None):
+        name = f"{self.name}-{len(self.pids)}"
+        pid_file = self.state / f"{name}.pid"
+        self.pids[name] = -1
+        subprocess.run([CONMON, "--api-version", "1", "-c", name, "-u", name, "-n", name, "-r", shutil.which(RUNC), "-b",
+                        bundle, "-p", pid_file, "--exit-dir", self.state / "exits", "--runtime-arg", "--root",
+                        "--runtime-arg", self.state / "runc", "--socket-dir-path", self.state, "-l",
+                        f"k8s-file:{log or self.state / name}.log"], check=True, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: pid_file.exists() and pid_file.read_text(), f"{name} under conmon")
+        (self.pids[name],) = wait_until(lambda: len(found := processes("conmon", name)) == 1 and found,
+                                        f"conmon of {name}")
+        return name
+
+    def start(self, name):
+        subprocess.run([*self.runc, "start", name], check=True)
+
+    def delete(self, name):
+        subprocess.run([*self.runc, "delete", "--force", name], check=False)
+        wait_until(lambda: not processes("conmon", name), f"the end of the conmon of {name}")
+        self.pids[name] = None
+
+    def __exit__(self, *_):
+        for name, pid in self.pids.items():
+            if pid:
+                self.delete(name)
+
+
 def memory(pid):
     """(USS, PSS) in bytes."""
     values = {}

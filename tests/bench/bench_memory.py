@@ -1,24 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory of the resident monitors, and of davitd as containers come."""
 import json
-import shutil
 import subprocess
 import time
-from pathlib import Path
 
-from bench_lib import CONMON, RUNC, memory, table
-
-
-def processes(comm):
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if (entry / "comm").read_text().strip() == comm[:15]:
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return set(found)
+from bench_lib import Conmons, memory, processes, shim_of, table, wait_until
 
 
 def kibibytes(values, index):
@@ -26,56 +12,27 @@ def kibibytes(values, index):
 
 
 def summary(name, pids):
+    time.sleep(1)  # let start-time memory be given back
     values = [memory(pid) for pid in pids]
     return [name, len(values), kibibytes(values, 0), kibibytes(values, 1)]
 
 
-def wait_for_new(comm, before, count, seconds=60):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = processes(comm) - before
-        if len(found) == count:
-            return found
-        time.sleep(0.05)
-    raise TimeoutError(f"{count} processes {comm}, {len(processes(comm) - before)} came")
-
-
 def davit_shims(bench, count):
-    before = processes("davit-shim")
     bench.start_davitd()
+    shims = []
     for _ in range(count):
-        bench.davit("run", "-d", "--rootfs", bench.rootfs(), "--", "sleep", "1000")
-    found = wait_for_new("davit-shim", before, count)
-    time.sleep(1)  # let start-time memory be given back
-    result = summary("davit-shim", found)
+        shims.append(shim_of(bench.davit("run", "-d", "--rootfs", bench.rootfs(), "--", "sleep", "1000").strip()))
+    result = summary("davit-shim", shims)
     bench.stop_davitd()
     return result
 
 
 def conmons(bench, count):
-    before = processes("conmon")
     bundle = bench.bundle("conmon", ["sleep", "1000"])
-    state = bench.work / "conmon"
-    (state / "exits").mkdir(parents=True)
-    names = [f"bench-conmon-{i}" for i in range(count)]
-    for name in names:
-        subprocess.run([CONMON, "--api-version", "1", "-c", name, "-u", name, "-n", name, "-r",
-                        shutil.which(RUNC), "-b", bundle, "-p", state / f"{name}.pid", "--exit-dir", state / "exits",
-                        "--runtime-arg", "--root", "--runtime-arg", state / "runc", "-l",
-                        f"k8s-file:{state}/{name}.log"], check=True, stdin=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    for name in names:
-        while not (state / f"{name}.pid").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        subprocess.run([RUNC, "--root", state / "runc", "start", name], check=True)
-    found = wait_for_new("conmon", before, count)
-    time.sleep(1)
-    result = summary("conmon", found)
-    for name in names:
-        subprocess.run([RUNC, "--root", state / "runc", "delete", "--force", name], check=True)
-    wait_for_new("conmon", before, 0)
-    return result
+    with Conmons(bench, "memory") as conmons:
+        for _ in range(count):
+            conmons.start(conmons.create(bundle))
+        return summary("conmon", conmons.pids.values())
 
 
 def containerd_shims(bench, count):
@@ -88,20 +45,19 @@ def containerd_shims(bench, count):
     daemon = subprocess.Popen(["containerd", "--config", state / "config.toml", "--root", state / "root", "--state",
                                state / "state", "--address", address], stdout=log, stderr=log)
     names = [f"bench-containerd-{i}" for i in range(count)]
-    before = processes("containerd-shim-runc-v2")
     try:
-        deadline = time.monotonic() + 20
-        while not address.exists() and time.monotonic() < deadline and daemon.poll() is None:
-            time.sleep(0.05)
+        wait_until(lambda: address.exists() or daemon.poll() is not None, "containerd")
         for name in names:
             started = subprocess.run(["ctr", "--address", address, "run", "-d", "--rootfs", bench.rootfs(), name,
                                       "/bin/sleep", "1000"], capture_output=True, text=True, timeout=60)
             if started.returncode != 0:
                 print("containerd: " + started.stderr.strip().splitlines()[-1])
                 return None
-        found = processes("containerd-shim-runc-v2") - before
-        time.sleep(1)
-        return summary("containerd-shim-runc-v2", found)
+        shims = processes("containerd-shim-runc-v2", str(address))
+        if len(shims) != count:
+            print(f"containerd: {len(shims)} shims instead of {count}")
+            return None
+        return summary("containerd-shim-runc-v2", shims)
     finally:
         for name in names:
             subprocess.run(["ctr", "--address", address, "task", "rm", "-f", name], capture_output=True)
