@@ -445,6 +445,7 @@ EXPLAINED = [
     ("mountinfo", r"/sys/fs/cgroup(/\S+)? ", "Only the cgroup hierarchies that are used"),
     ("cgroup", r"\d+:", "Only the cgroup hierarchies that are used"),
     ("environ", r"HOME=/root$", "`HOME` is not invented"),
+    ("status", r"SigIgn:", "All signals are at their default"),
     ("descriptors", r"0 (/dev/null|pipe:\[N\])$", "Standard input is passed on as it is"),
 ]
 
