@@ -85,12 +85,13 @@ struct Container {
         int signal;                     /* 0: none in this generation */
         uint64_t time_usec, grace_usec; /* grace: of a stop; else UINT64_MAX */
         char verb[EXIT_SLOT_VERB_SIZE], who[EXIT_SLOT_WHO_SIZE];
-    } requested;                 /* the last signal asked for: a shim that is lost cannot tell it any more */
-    struct Loss *loss;           /* its shim was lost, and the end is being found out (lost.c) */
-    struct Scope *scope;         /* cgroups being removed with it */
-    struct ListNode watches;     /* struct ContainerWatch */
-    struct ListNode attachments; /* of attach streams that wait for the start, see attach.h */
-    const struct ExitSlot *exit; /* while the exit is told: the record, else NULL */
+    } requested;             /* the last signal asked for: a shim that is lost cannot tell it any more */
+    struct Loss *loss;       /* its shim was lost, and the end is being found out (lost.c) */
+    bool cgroup_is_foreign;  /* the last start failed because another has a cgroup of its name: it stays */
+    struct Scope *scope;     /* cgroups being removed with it */
+    struct ListNode watches; /* struct ContainerWatch */
+    struct ListNode attachments;   /* of attach streams that wait for the start, see attach.h */
+    const struct ExitSlot *exit;   /* while the exit is told: the record, else NULL */
     struct ExitSlot *exit_unsaved; /* an exit that the disk refused, tried again */
     struct LoopTimer *retry;       /* ... by this timer */
     struct LoopDefer settle;       /* what follows a change of state, a turn later */

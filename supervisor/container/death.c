@@ -83,6 +83,12 @@ void death_slot_unknown(struct ExitSlot *slot, uint64_t generation, const char *
     error_set(&slot->error, ERROR_UNAVAILABLE, reason, "the end of the container was not seen");
 }
 
+/* No other step of a start answers with this code. */
+bool death_met_foreign_cgroup(const struct ExitSlot *slot)
+{
+    return slot->state == EXIT_SLOT_FAILED && slot->error.code == ERROR_ALREADY_EXISTS;
+}
+
 void death_slot_failed(struct ExitSlot *slot, uint64_t generation, const struct Error *error)
 {
     exit_slot_init(slot, generation, EXIT_SLOT_FAILED);

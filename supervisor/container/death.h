@@ -33,6 +33,9 @@ struct Death {
 void death_judge(const struct ExitSlot *slot, struct Death *ret);
 const char *death_kind_name(enum DeathKind kind);
 
+/* The start failed because a cgroup of its name was there already: that is somebody else's, and stays. */
+bool death_met_foreign_cgroup(const struct ExitSlot *slot);
+
 /* Slots that davitd writes itself when nobody else could: the payload ran (or may have), and its end was
  * not seen. The reason is kept in error.where. */
 void death_slot_unknown(struct ExitSlot *slot, uint64_t generation, const char *reason);

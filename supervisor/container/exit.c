@@ -139,6 +139,7 @@ void container_keep_exit(struct Container *container, const struct ExitSlot *slo
     container->exit_summary_size = 0;
     if (!slot)
         return;
+    container->cgroup_is_foreign = death_met_foreign_cgroup(slot);
     struct ExitSlot copy = *slot;
     copy.tail_size = 0;
     wire_writer_init(&writer, &bytes);

@@ -198,6 +198,10 @@ void container_on_shim_lost(struct Container *container)
     if (loss->killed_by_us)
         (void)pidref_kill(&container->init, SIGKILL);
     int r = loop_timer_new(container->manager->loop, loss_on_timer, loss, &loss->timer);
+    if (r == 0 && death_met_foreign_cgroup(&loss->slot)) {
+        conclude(loss);
+        return;
+    }
     if (r == 0)
         r = container_cgroup_path(container->manager, container->id, path, sizeof(path));
     if (r == 0)

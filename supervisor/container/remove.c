@@ -69,8 +69,8 @@ void container_resume_removal(struct Container *container)
     struct CgroupEvidence evidence;
     if (container->leaving || container->scope)
         return; /* the end of either comes back here */
-    if (container->generation == 0) {
-        remove_files(container); /* never started: it never had a cgroup */
+    if (container->generation == 0 || container->cgroup_is_foreign) {
+        remove_files(container); /* it never had a cgroup, or one that could not be made */
         return;
     }
     int r = container_cgroup_path(container->manager, container->id, path, sizeof(path));

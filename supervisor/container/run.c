@@ -173,7 +173,7 @@ void container_on_shim_gone(struct Container *container)
     /* Not before: by its socket the next davitd sees that a shim still removes cgroups of this name. */
     container_unlink_run(container);
     container->leaving = container->state != CONTAINER_REMOVING; /* which looks for itself */
-    int r = container->leaving ? 0 : 1;
+    int r = container->leaving && !container->cgroup_is_foreign ? 0 : 1;
     if (r == 0)
         r = container_cgroup_path(container->manager, container->id, path, sizeof(path));
     if (r == 0)

@@ -118,6 +118,10 @@ static void test_slots_of_davitd(void)
     CHECK_EQ(death.kind, DEATH_START_FAILED);
     CHECK_STR(death.step, "shim");
     CHECK_EQ(death.errnum, ENOENT);
+    CHECK(!death_met_foreign_cgroup(&slot));
+    error_set(&error, ERROR_ALREADY_EXISTS, "cgroup /x", "is there");
+    death_slot_failed(&slot, 4, &error);
+    CHECK(death_met_foreign_cgroup(&slot));
 }
 
 static const struct Test tests[] = {TEST(test_table), TEST(test_slots_of_davitd)};

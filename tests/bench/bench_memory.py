@@ -74,7 +74,8 @@ def shim(bench, quick):
 
 def daemon(bench, quick):
     bench.start_davitd()
-    rows, first = [], None
+    uss, pss = memory(bench.daemon.pid)
+    rows, first = [[0, f"{uss / 1024:.0f} KiB", f"{pss / 1024:.0f} KiB", ""]], None
     count = 0
     for goal in (1, 50, 100) if quick else (1, 100, 250, 500, 1000):
         while count < goal:

@@ -160,6 +160,8 @@ def test_a_cgroup_that_exists_is_an_error_and_stays(davitd, rpc, busybox_root):
         with pytest.raises(RpcError) as failure:
             rpc.call("container.start", container=number)
         assert failure.value.code in ("AlreadyExists", "RuntimeFailed") and "cgroup" in failure.value.where
+        # Not even when the shim has gone and the container with it.
+        rpc.call("container.delete", container=number)
         assert all(path.exists() for path in made)
     finally:
         for path in made:

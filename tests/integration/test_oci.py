@@ -344,7 +344,7 @@ def test_links_of_the_root_stay_in_it(oci, bundle, folder, busybox_root, link):
     place = bundle({"process.args": ["true"], "root.readonly": False,
                     "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
                                {"destination": "/data/x", "type": "tmpfs", "source": "tmpfs"},
-                               {"destination": "/etc/hosts", "type": "bind", "source": "/etc/hosts",
+                               {"destination": "/etc/hosts", "type": "bind", "source": "/etc/passwd",
                                 "options": ["bind"]}],
                     "linux.devices": [{"path": "/dev/zero2", "type": "c", "major": 1, "minor": 5}]}, root=root)
     done = oci("run", "--bundle", place, "one")
