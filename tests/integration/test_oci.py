@@ -255,7 +255,8 @@ def test_a_killed_creator_leaves_what_can_be_deleted(oci, bundle):
         eventually(lambda: oci.ids() and oci.status_of("one") == "running")
         process.kill()
         process.wait()
-    assert oci.status_of("one") == "running"
+    # Before its exec init dies with its creator; after it the payload goes on.
+    assert oci.status_of("one") in ("running", "stopped")
     oci.ok("delete", "--force", "one")
 
 
